@@ -1,0 +1,40 @@
+"""The Celery application. A task is a nudge that names a lane: it carries no data, no eta."""
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+LANES = ("transactional", "campaign", "maintenance")
+NUDGE_TASK = "carillon.nudge"
+
+
+def create_queue(broker_url: str) -> Celery:
+    """Return the Celery app bound to a broker: RabbitMQ in production, Redis when embedded."""
+    app = Celery("carillon", broker=broker_url)
+    quorum = {"x-queue-type": "quorum"} if broker_url.startswith(("amqp", "pyamqp")) else None
+    app.conf.update(
+        task_queues=[Queue(lane, queue_arguments=quorum) for lane in LANES],
+        task_default_queue="maintenance",
+        task_ignore_result=True,
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # A nudge that can not be published at once is dropped: the sweep sends another.
+        task_publish_retry=False,
+        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2},
+        broker_connection_timeout=2,
+    )
+    if quorum:
+        app.conf.update(worker_detect_quorum_queues=True, task_default_queue_type="quorum")
+    return app
+
+
+def nudge(queue: Celery, lane: str) -> None:
+    """Tell one worker of `lane` to look for due chunks; raises when the broker is away."""
+    options: dict[str, Any] = {"queue": lane, "retry": False, "expires": 30}
+    queue.send_task(NUDGE_TASK, args=[lane], **options)

@@ -1,0 +1,84 @@
+"""Everything that can be set from outside, read once per process from CARILLON_… or `.env`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """The settings of one process; docs/reference/settings.md lists them all."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CARILLON_", env_file=".env", frozen=True, extra="ignore"
+    )
+
+    environment: Literal["development", "staging", "production"] = "development"
+    state_dir: Path = Path(".carillon")
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    broker_url: SecretStr | None = None
+    secret_keys: SecretStr | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    api_modules: str = "all"
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    database_pool_timeout_seconds: float = Field(default=5.0, gt=0)
+    max_body_bytes: int = Field(default=4_000_000, ge=1_000)
+
+    fcm_url: str = "https://fcm.googleapis.com"
+    apns_production_url: str = "https://api.push.apple.com"
+    apns_development_url: str = "https://api.sandbox.push.apple.com"
+    # Certificate authentication may need another host, as it does in the sandbox.
+    apns_certificate_url: str | None = None
+    gateway_ca_file: Path | None = None
+    fcm_quota_per_minute: int = Field(default=600_000, ge=1)
+    allow_production_in_staging: bool = False
+
+    chunk_size: int = Field(default=1_000, ge=1, le=1_000)
+    window_size: int = Field(default=500, ge=1, le=500)
+    in_doubt_limit: int = Field(default=2_000, ge=1)
+    lease_seconds: float = Field(default=60.0, gt=0)
+    lease_margin_seconds: float = Field(default=5.0, ge=0)
+    request_timeout_seconds: float = Field(default=20.0, gt=0)
+    retry_floor_seconds: float = Field(default=10.0, gt=0)
+    retry_ceiling_seconds: float = Field(default=3_600.0, gt=0)
+    max_attempts: int = Field(default=8, ge=1)
+    idempotency_hours: int = Field(default=24, ge=1)
+
+    def require_database_url(self) -> str:
+        """Return the database URL; raise `SettingsError` when it is not set."""
+        return _require(self.database_url, "CARILLON_DATABASE_URL")
+
+    def require_redis_url(self) -> str:
+        """Return the Redis URL; raise `SettingsError` when it is not set."""
+        return _require(self.redis_url, "CARILLON_REDIS_URL")
+
+    def require_broker_url(self) -> str:
+        """Return the broker URL; raise `SettingsError` when it is not set."""
+        return _require(self.broker_url, "CARILLON_BROKER_URL")
+
+    def require_secret_keys(self) -> list[str]:
+        """Return the encryption keys, newest first; raise `SettingsError` when not set."""
+        text = _require(self.secret_keys, "CARILLON_SECRET_KEYS")
+        return [key.strip() for key in text.split(",") if key.strip()]
+
+
+def _require(secret: SecretStr | None, name: str) -> str:
+    if secret is None:
+        raise SettingsError(f"{name} is not set. Set it, or start with ./carillon up.")
+    return secret.get_secret_value()
+
+
+def read_settings() -> Settings:
+    """Read and check the settings; raise `SettingsError` naming each wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"CARILLON_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise SettingsError(f"Wrong setting: {wrong}") from error
