@@ -1,0 +1,83 @@
+"""What travels through delivery: a notification, a push to one target, and a provider's contract."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from delivery.outcome import Outcome
+
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A rendered message for one device, with the platform's overrides already applied.
+
+    `extra` holds raw provider fields: for `apns` keys of the `aps` dictionary, for `android`
+    fields of AndroidNotification.
+    """
+
+    title: str | None = None
+    body: str | None = None
+    subtitle: str | None = None
+    image: str | None = None
+    sound: str | None = None
+    badge: int | None = None
+    deep_link: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One notification to one target. `id` is equal at every attempt; times are aware UTC."""
+
+    id: UUID
+    message_id: str
+    token: str
+    kind: str  # apns: alert, voip, live_activity …; fcm: token, fid
+    platform: str  # ios, android, web, …
+    topic: str | None  # apns: overrides the credential's bundle id
+    notification: Notification
+    expires_at: datetime
+    collapse_id: str | None
+    priority: str  # high, normal
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A push as it goes on the wire: path, headers that vary, body within the size limit."""
+
+    push: Push
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """A push that can not be encoded: `too_large` or `render_error`, with words for people."""
+
+    reason: str
+    words: str
+
+
+Report = Callable[[Encoded, Outcome], None]
+
+
+class Provider(Protocol):
+    """One gateway under one credential."""
+
+    def encode(self, push: Push) -> Encoded | Unsendable:
+        """Build the request; pure, and the only place where sizes are checked."""
+        ...
+
+    def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
+        """Start all of `pushes`; `report` is called exactly once for each, now or while pumping.
+
+        Never raises for one bad device. No byte is written later than `timeout_seconds` from now.
+        """
+        ...
