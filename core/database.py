@@ -1,5 +1,6 @@
 """PostgreSQL, the only truth: the metadata all tables share, and how engines are opened."""
 
+import itertools
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -53,7 +54,7 @@ def create_month_partitions(connection: Connection, tables: Sequence[str], today
     first = _month(today.year, today.month - 1)
     bounds = [_month(first.year, first.month + step) for step in range(5)]
     for table in tables:
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             name = f"{table}_{start:%Y_%m}"
             connection.execute(
                 text(

@@ -33,7 +33,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Never to be retried; `suspect` marks a target that may be wrong without an explicit verdict."""
+    """Never to be retried; `suspect` marks a target that may be wrong, without a verdict."""
 
     reason: str
     words: str = ""

@@ -1,4 +1,4 @@
-"""What travels through delivery: a notification, a push to one target, and a provider's contract."""
+"""What travels through delivery: a notification, a push to one target, a provider."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
