@@ -1,0 +1,116 @@
+"""APNs: from a request that was read whole to its reply."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from uuid import UUID
+
+from delivery.sandbox import apns
+from delivery.sandbox.answer import Answer, Headers, Reply, Request
+from delivery.sandbox.connections import Connection
+from delivery.sandbox.gateway import Gateway, Push, apns_answer, never, reason_answer
+from delivery.sandbox.provider_token import (
+    ProviderToken,
+    age_refusal,
+    environment_refusal,
+    read_token,
+    token_text,
+)
+from delivery.sandbox.record import short_hash
+from delivery.sandbox.tokens import apns_outcome
+
+_TOKENS_KEPT = 4096
+
+
+def answer_apns(
+    gateway: Gateway, request: Request, connection: Connection, *, certificate: bool
+) -> Reply:
+    """Answer one request to the provider API."""
+    headers = dict(request.headers)
+    apns_id = headers.get("apns-id") or _made_id(request, b"apns-id")
+    echo: Headers = (("apns-id", apns_id),)
+    names = [name for name, _ in request.headers]
+    reason = apns.line_refusal(request.method, request.path, names)
+    sender: ProviderToken | str
+    if reason is None and not certificate:
+        sender = _sender(gateway, headers, connection)
+        reason = sender if isinstance(sender, str) else None
+    else:
+        sender = "certificate"
+    if reason is not None:
+        return Reply(reason_answer(reason, echo, gateway.now()))
+    topics = gateway.registry.certificate_topics if isinstance(sender, str) else sender.topics
+    push = apns.Push(request.path[len(apns.PATH) :], headers, request.body, topics, certificate)
+    reason = apns.push_refusal(push)
+    if reason is not None:
+        return Reply(reason_answer(reason, echo, gateway.now()))
+    if _in_development(gateway, sender):
+        echo += (("apns-unique-id", _made_id(request, b"unique")),)
+    credential = sender if isinstance(sender, str) else sender.key_id
+    return _deliver(gateway, push, credential, echo)
+
+
+def _deliver(gateway: Gateway, push: apns.Push, credential: str, echo: Headers) -> Reply:
+    message = _message(push.headers, push.body)
+    sent = Push("apns", push.token.lower(), message, push.body, credential)
+    outcome, accepted = gateway.decide(sent, apns_outcome(push.token.lower()))
+    if outcome.hangs:
+        return never(outcome.name)
+    if accepted:
+        answer = Answer(200, "accepted", echo)
+    else:
+        headers = echo + gateway.retry_after(outcome.retry_after)
+        answer = apns_answer(outcome, headers, gateway.now())
+    return Reply(answer, gateway.delay(sent.pair(), outcome))
+
+
+def _sender(
+    gateway: Gateway, headers: Mapping[str, str], connection: Connection
+) -> ProviderToken | str:
+    """Authenticate: the provider token, or the reason for which it is refused."""
+    text = token_text(headers.get("authorization"))
+    if text is None:
+        return "MissingProviderToken"
+    token = _known_token(gateway, text)
+    if token is None:
+        return "InvalidProviderToken"
+    profile, now = gateway.profile, gateway.now()
+    reason = age_refusal(token, now) or environment_refusal(token, profile.apns_environment)
+    if reason == "ExpiredProviderToken" and profile.wedge_after_expired:
+        connection.wedged = True
+    if connection.wedged:
+        return "ExpiredProviderToken"
+    if reason is None and profile.connection_rules:
+        reason = connection.refusal_of(token)
+    return reason or token
+
+
+def _known_token(gateway: Gateway, text: str) -> ProviderToken | None:
+    """Verify a signature once, then know the token by its text."""
+    known = gateway.provider_tokens.get(text)
+    if known is None:
+        profile, keys = gateway.profile, gateway.registry.apns_keys
+        known = read_token(text, keys, any_key=profile.accept_any_credentials)
+        if known is not None:
+            if len(gateway.provider_tokens) >= _TOKENS_KEPT:
+                gateway.provider_tokens.clear()
+            gateway.provider_tokens[text] = known
+    return known
+
+
+def _in_development(gateway: Gateway, sender: ProviderToken | str) -> bool:
+    environment = gateway.profile.apns_environment
+    if environment == "any" and isinstance(sender, ProviderToken):
+        environment = sender.environment
+    return environment == "sandbox"
+
+
+def _message(headers: Mapping[str, str], body: bytes) -> str:
+    """Name the message: the apns-id, else the collapse id, else a hash of the body."""
+    name = headers.get("apns-id") or headers.get("apns-collapse-id")
+    return name or f"{short_hash(body):016x}"
+
+
+def _made_id(request: Request, purpose: bytes) -> str:
+    """Make an id from the request itself, so that the same request gets the same one."""
+    content = f"{request.path}\0{request.header('apns-id')}\0".encode() + request.body
+    return str(UUID(bytes=blake2b(content, digest_size=16, key=purpose).digest(), version=4))

@@ -1,0 +1,142 @@
+"""The RSGI application: reads a request, finds its gateway, and answers in its own time."""
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from delivery.sandbox import apns
+from delivery.sandbox.answer import Answer, Reply, Request
+from delivery.sandbox.apns_gateway import answer_apns
+from delivery.sandbox.connections import Connection
+from delivery.sandbox.control import answer_control
+from delivery.sandbox.fcm_gateway import answer_fcm, answer_token
+from delivery.sandbox.gateway import Gateway
+from delivery.sandbox.profile import draw, latency_seconds
+from delivery.sandbox.record import pair_hash
+
+
+class App:
+    """One listener: the certificate listener and the main one share a gateway."""
+
+    def __init__(
+        self, gateway: Gateway, stopping: asyncio.Event, *, certificate: bool, control: bool
+    ) -> None:
+        self._gateway = gateway
+        self._stopping = stopping
+        self._certificate = certificate
+        self._control = control
+        self._watchers: set[asyncio.Task[None]] = set()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        path: str = scope.path
+        if self._control and path.startswith("/control/"):
+            await self._answer_control(scope, protocol)
+            return
+        gateway = self._gateway
+        record = gateway.record
+        record.arrive(gateway.now())
+        try:
+            connection = gateway.connections.get(scope.client) or self._meet(scope, protocol)
+            body = await protocol()
+            if gateway.profile.sink and path != "/token":
+                provider, reply = self._sink(path, scope.headers, body)
+            else:
+                provider, reply = self._route(scope, path, body, connection)
+            if reply.delay_seconds:
+                await asyncio.sleep(reply.delay_seconds)
+            if reply.hangs:
+                await self._hang(connection)
+            answer = reply.answer
+            record.answers[provider, answer.status, answer.label] += 1
+            _send(protocol, answer)
+        finally:
+            record.leave()
+
+    def _route(
+        self, scope: Any, path: str, body: bytes, connection: Connection
+    ) -> tuple[str, Reply]:
+        headers = scope.headers.items()
+        if scope.authority and "host" not in scope.headers:
+            headers.append(("host", scope.authority))
+        request = Request(scope.method, path, tuple(headers), body, scope.query_string)
+        if path == "/token":
+            return "oauth", answer_token(self._gateway, request)
+        if path.startswith("/v1/"):
+            return "fcm", answer_fcm(self._gateway, request)
+        reply = answer_apns(self._gateway, request, connection, certificate=self._certificate)
+        return "apns", reply
+
+    def _sink(self, path: str, headers: Any, body: bytes) -> tuple[str, Reply]:
+        """Take any push that names a token and has a body, and keep a hash of it."""
+        gateway = self._gateway
+        try:
+            if path.startswith(apns.PATH):
+                provider, token = "apns", path[len(apns.PATH) :]
+                message = headers.get("apns-id") or headers.get("apns-collapse-id") or ""
+                answer = Answer(200, "accepted", (("apns-id", message),))
+            else:
+                provider, sent = "fcm", orjson.loads(body)["message"]
+                token = sent.get("token") or sent["fid"]
+                data = sent.get("data") or sent["android"]["data"]
+                keys = gateway.profile.message_keys
+                message = next(data[key] for key in keys if key in data)
+                answer = _SUNK
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError, StopIteration):
+            return "sink", Reply(Answer(400, "unreadable"))
+        pair = pair_hash(token, message)
+        gateway.record.accept(pair, body)
+        if gateway.profile.latency is None:
+            return provider, Reply(answer)
+        drawn = draw(gateway.profile.seed, 1, pair)
+        return provider, Reply(answer, latency_seconds(gateway.profile.latency, drawn))
+
+    def _meet(self, scope: Any, protocol: Any) -> Connection:
+        """Remember a connection from its first request until it closes."""
+        client, connection = scope.client, Connection()
+        self._gateway.connections[client] = connection
+        self._gateway.record.connections += 1
+        task = asyncio.ensure_future(self._watch(client, connection, protocol))
+        self._watchers.add(task)
+        task.add_done_callback(self._watchers.discard)
+        return connection
+
+    async def _watch(self, client: str, connection: Connection, protocol: Any) -> None:
+        # granian wakes one waiter of a connection, so there is just this one.
+        await protocol.client_disconnect()
+        connection.closed.set()
+        self._gateway.connections.pop(client, None)
+
+    async def _hang(self, connection: Connection) -> None:
+        """Wait until the client gives up or the sandbox stops."""
+        waits = [
+            asyncio.ensure_future(connection.closed.wait()),
+            asyncio.ensure_future(self._stopping.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _answer_control(self, scope: Any, protocol: Any) -> None:
+        body = await protocol()
+        request = Request(scope.method, scope.path, (), body, scope.query_string)
+        _send(protocol, answer_control(self._gateway, request))
+
+
+def _send(protocol: Any, answer: Answer) -> None:
+    headers = list(answer.headers)
+    if answer.body:
+        protocol.response_bytes(answer.status, headers, answer.body)
+    else:
+        protocol.response_empty(answer.status, headers)
+
+
+_SUNK = Answer(
+    200,
+    "accepted",
+    (("content-type", "application/json; charset=UTF-8"),),
+    b'{"name":"projects/sink/messages/0:1"}',
+)
