@@ -1,0 +1,118 @@
+"""Apps: `/v1/apps`."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from api import audit
+from api.answers import Answer
+from api.calls import AdminCall, AppAdminCall, OperatorCall
+from api.fields import Cursor, Document, Limit, Name, Page, Payload
+from api.idempotency import run_once
+from api.openapi import answers, problems
+from api.route import DoorRoute
+from delivery.apps import repository, service
+from delivery.apps.repository import AppRow
+
+router = APIRouter(prefix="/v1/apps", tags=["Apps"], route_class=DoorRoute)
+
+_APP = {
+    "id": "app_mfrggzdfmztwq2lknnwg23tpoa",
+    "name": "Corner shop",
+    "created_at": "2026-03-01T12:00:00Z",
+}
+_CREATED = {**_APP, "identity_secret": "is_2bFzq0y0m1VJ3o5hT9wUu8xK4rN6sPdQeWcYaLgHiJk"}
+
+
+class AppPayload(Payload):
+    """A new app."""
+
+    name: Name
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner shop"}]})
+
+
+class AppDocument(Document):
+    """An app."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class CreatedApp(AppDocument):
+    """An app just made. `identity_secret` signs who a device belongs to; it is shown this once."""
+
+    identity_secret: str
+
+
+class AppPage(Page):
+    """Apps in the order they were made."""
+
+    data: list[AppDocument]
+
+
+def to_document(row: AppRow) -> AppDocument:
+    """Return an app as the outside sees it."""
+    return AppDocument(id=row.public_id, name=row.name, created_at=row.created_at)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=CreatedApp,
+    responses={**answers(_CREATED, status=201), **problems(401, 403, 409, 422)},
+)
+def create_app(call: OperatorCall, body: AppPayload) -> Response:
+    """Make an app. Needs an operator's key; the first `./carillon app create` prints one."""
+
+    def work(connection: Connection) -> Answer:
+        made = service.create_app_row(connection, call.services.box, body.name)
+        audit.record(
+            connection, call.principal, "app.created", made.row.public_id, {"name": body.name}
+        )
+        created = CreatedApp(
+            **to_document(made.row).model_dump(), identity_secret=made.identity_secret
+        )
+        return Answer(created, status=201)
+
+    return run_once(call, work)
+
+
+@router.get(
+    "",
+    response_model=AppPage,
+    responses={**answers({"data": [_APP], "next_cursor": None}), **problems(401, 403, 422)},
+)
+def list_apps(
+    call: AdminCall,
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Annotated[Cursor, Query()] = None,
+) -> Response:
+    """List the apps this key reaches: all for an operator, else its own."""
+
+    def work(connection: Connection) -> Answer:
+        if call.principal.is_operator:
+            rows = repository.list_after(connection, int(cursor or 0), limit + 1)
+        else:
+            rows = [repository.find(connection, call.app.id)]
+        page = AppPage.cut(rows, limit, data=[to_document(row) for row in rows[:limit]])
+        return Answer(page)
+
+    return call.answer(work)
+
+
+@router.get(
+    "/{app_id}",  # noqa: FAST003  AppAdminCall takes it.
+    response_model=AppDocument,
+    responses={**answers(_APP), **problems(401, 403, 404)},
+)
+def read_app(call: AppAdminCall) -> Response:
+    """Read one app."""
+    return call.answer(
+        lambda connection: Answer(to_document(repository.find(connection, call.app.id)))
+    )

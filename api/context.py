@@ -1,0 +1,51 @@
+"""What a running API process holds: opened once by the factory, handed to every request."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+from redis import Redis
+from sqlalchemy import Engine
+
+from core.database import open_engine
+from core.queue import create_queue
+from core.secrets import SecretBox
+from core.settings import Settings
+
+_REDIS_TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The settings, stores and keys of one API process."""
+
+    settings: Settings
+    engine: Engine
+    redis: Redis
+    queue: Celery
+    box: SecretBox
+
+
+def open_services(settings: Settings) -> Services:
+    """Return the services `settings` name; nothing connects before its first use."""
+    return Services(
+        settings=settings,
+        engine=open_engine(
+            settings.require_database_url(),
+            pool_size=settings.database_pool_size,
+            pool_timeout_seconds=settings.database_pool_timeout_seconds,
+        ),
+        redis=Redis.from_url(
+            settings.require_redis_url(),
+            socket_timeout=_REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
+        ),
+        queue=create_queue(settings.require_broker_url()),
+        box=SecretBox(settings.require_secret_keys()),
+    )
+
+
+def close_services(services: Services) -> None:
+    """Give back every connection."""
+    services.engine.dispose()
+    services.redis.close()
+    services.queue.close()

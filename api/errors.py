@@ -1,0 +1,161 @@
+"""What can go wrong at the doors, and the one table from error class to HTTP status."""
+
+from http import HTTPStatus
+
+from core.errors import (
+    CarillonError,
+    ConflictError,
+    InvalidPayloadError,
+    NotFoundError,
+    SettingsError,
+    UnavailableError,
+)
+
+
+class MalformedJsonError(CarillonError):
+    """The body is not JSON in UTF-8. Send one JSON object."""
+
+    code = "malformed_json"
+
+
+class NoSuchRouteError(CarillonError):
+    """No route has this path. The routes are listed at /docs."""
+
+    code = "no_such_route"
+
+
+class MethodNotAllowedError(CarillonError):
+    """The path exists, but not with this method. The Allow header lists its methods."""
+
+    code = "method_not_allowed"
+
+
+class BadRequestError(CarillonError):
+    """The request could not be read."""
+
+    code = "bad_request"
+
+
+class BodyTooLargeError(CarillonError):
+    """The body is larger than the limit. Split it into several requests."""
+
+    code = "body_too_large"
+
+
+class UnsupportedMediaTypeError(CarillonError):
+    """The body must be `application/json`, not encoded. Set the Content-Type header."""
+
+    code = "unsupported_media_type"
+
+
+class TokenMissingError(CarillonError):
+    """A key is needed. Send it as `Authorization: Bearer <key>`."""
+
+    code = "token_missing"
+
+
+class TokenInvalidError(CarillonError):
+    """The key is unknown, revoked or mistyped. Check which key this service uses."""
+
+    code = "token_invalid"
+
+
+class TokenExpiredError(CarillonError):
+    """The key has expired. Use its successor, or make a new key."""
+
+    code = "token_expired"
+
+
+class ForbiddenScopeError(CarillonError):
+    """The key is valid but lacks the scope this route needs."""
+
+    code = "forbidden_scope"
+
+
+class AppRequiredError(CarillonError):
+    """An operator's key without an app must name one in the `Carillon-App` header."""
+
+    code = "app_required"
+
+
+class IdempotencyKeyInvalidError(CarillonError):
+    """The `Idempotency-Key` must have 1 to 255 characters."""
+
+    code = "idempotency_key_invalid"
+
+
+class IdempotencyKeyReusedError(CarillonError):
+    """The `Idempotency-Key` came with another body before. Use a fresh key for a new request."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyKeyInUseError(CarillonError):
+    """A request with this `Idempotency-Key` is still running. Repeat it in a second."""
+
+    code = "idempotency_key_in_use"
+
+
+class DeviceSecretMissingError(CarillonError):
+    """The installation is registered. Send its secret in the `Carillon-Device-Secret` header."""
+
+    code = "device_secret_missing"
+
+
+class DeviceSecretInvalidError(CarillonError):
+    """The device secret is not the one given at registration."""
+
+    code = "device_secret_invalid"
+
+
+class InternalError(CarillonError):
+    """Something broke on our side. Quote the request id when you report it."""
+
+    code = "internal_error"
+
+
+# A subclass answers like its nearest ancestor here.
+STATUS: dict[type[CarillonError], HTTPStatus] = {
+    CarillonError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    BadRequestError: HTTPStatus.BAD_REQUEST,
+    MalformedJsonError: HTTPStatus.BAD_REQUEST,
+    AppRequiredError: HTTPStatus.BAD_REQUEST,
+    TokenMissingError: HTTPStatus.UNAUTHORIZED,
+    TokenInvalidError: HTTPStatus.UNAUTHORIZED,
+    TokenExpiredError: HTTPStatus.UNAUTHORIZED,
+    DeviceSecretMissingError: HTTPStatus.CONFLICT,
+    DeviceSecretInvalidError: HTTPStatus.FORBIDDEN,
+    ForbiddenScopeError: HTTPStatus.FORBIDDEN,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    NoSuchRouteError: HTTPStatus.NOT_FOUND,
+    MethodNotAllowedError: HTTPStatus.METHOD_NOT_ALLOWED,
+    ConflictError: HTTPStatus.CONFLICT,
+    IdempotencyKeyReusedError: HTTPStatus.CONFLICT,
+    IdempotencyKeyInUseError: HTTPStatus.CONFLICT,
+    BodyTooLargeError: HTTPStatus(413),
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidPayloadError: HTTPStatus(422),
+    IdempotencyKeyInvalidError: HTTPStatus(422),
+    SettingsError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+HEADERS: dict[type[CarillonError], dict[str, str]] = {
+    IdempotencyKeyInUseError: {"Retry-After": "1"},
+    UnavailableError: {"Retry-After": "5"},
+}
+
+_CHALLENGED = (TokenMissingError, TokenInvalidError, TokenExpiredError)
+
+
+def status_of(error: CarillonError) -> HTTPStatus:
+    """Return the HTTP status of `error`: that of its class, or of its nearest listed ancestor."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def headers_of(error: CarillonError) -> dict[str, str]:
+    """Return the headers that belong to an answer about `error`."""
+    if isinstance(error, _CHALLENGED):
+        return {"WWW-Authenticate": f'Bearer realm="carillon", error="{error.code}"'}
+    return next((HEADERS[kind] for kind in type(error).__mro__ if kind in HEADERS), {})

@@ -1,0 +1,63 @@
+"""Pieces of payloads that several resources share, as strict pydantic types."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+CURSOR_PATTERN = r"^[0-9]{1,18}$"
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_YEARS = range(1970, 2101)
+
+
+class Payload(BaseModel):
+    """What comes in: no unknown field, no guessed type."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Document(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+def _parse_moment(value: Any) -> Any:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("must be a time such as 2026-03-01T12:00:00Z (RFC 3339)")
+    try:
+        moment = datetime.fromisoformat(value.upper().replace(" ", "T")).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be a time between 1970 and 2100") from error
+    if moment.year not in _YEARS:
+        raise ValueError("must be a time between 1970 and 2100")
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+ExternalId = Annotated[
+    str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
+Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[
+    str | None,
+    Field(pattern=CURSOR_PATTERN, description="The `next_cursor` of the page before."),
+]
+
+
+class Page(Document):
+    """One page; `next_cursor` is null on the last one."""
+
+    next_cursor: str | None = None
+
+    @classmethod
+    def cut(cls, rows: list[Any], limit: int, **values: Any) -> Self:
+        """Return the page of `rows`, which hold one row more than `limit` if more follow."""
+        more = len(rows) > limit
+        return cls(next_cursor=str(rows[limit - 1].id) if more else None, **values)

@@ -1,0 +1,68 @@
+"""Doing a POST once: its effect and its stored answer commit together."""
+
+import hashlib
+from collections.abc import Callable
+
+import orjson
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from api import repository
+from api.answers import Answer, encode_body, json_response
+from api.calls import Call
+from api.errors import (
+    IdempotencyKeyInUseError,
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyReusedError,
+)
+
+KEY_LIMIT = 255
+_NO_APP = 0
+
+
+def run_once(call: Call, work: Callable[[Connection], Answer]) -> Response:
+    """Run `work` in one transaction, commit it, and return its response.
+
+    With an `Idempotency-Key` header the answer is stored (sealed) in the same transaction; a
+    repetition gets it again with `Idempotent-Replay: true` and `work` does not run. `work` must
+    change nothing but the database, and may run again when it collides with another transaction.
+    What it raises rolls everything back, and is not stored. Act after the commit (nudges) on
+    what `work` left in its closure: a replay then has left nothing.
+    """
+    key = call.idempotency_key
+    if key is None:
+        return call.answer(work)
+    if not 1 <= len(key) <= KEY_LIMIT:
+        raise IdempotencyKeyInvalidError
+    return call.transact(lambda connection: _stored_or_new(connection, call, key, work))
+
+
+def _stored_or_new(
+    connection: Connection, call: Call, key: str, work: Callable[[Connection], Answer]
+) -> Response:
+    app_id = call.principal.app.id if call.principal.app else _NO_APP
+    key_hash = hashlib.sha256(f"{call.principal.key_id}\n{call.route}\n{key}".encode()).digest()
+    lock = int.from_bytes(hashlib.sha256(key_hash).digest()[:8], signed=True)
+    if not repository.try_lock(connection, lock):
+        raise IdempotencyKeyInUseError
+    hours = call.services.settings.idempotency_hours
+    stored = repository.find_answer(connection, app_id, key_hash, hours)
+    if stored is not None:
+        return _replay(call, stored)
+    answer = work(connection)
+    body = encode_body(answer)
+    sealed = call.services.box.encrypt(orjson.dumps([dict(answer.headers), body.decode()]))
+    repository.store_answer(
+        connection,
+        app_id,
+        key_hash,
+        repository.StoredAnswer(call.body_hash, answer.status, sealed),
+    )
+    return json_response(body, answer.status, answer.headers)
+
+
+def _replay(call: Call, stored: repository.StoredAnswer) -> Response:
+    if stored.body_hash != call.body_hash:
+        raise IdempotencyKeyReusedError
+    headers, body = orjson.loads(call.services.box.decrypt(stored.answer))
+    return json_response(body.encode(), stored.status, {**headers, "Idempotent-Replay": "true"})

@@ -1,0 +1,75 @@
+"""The factory of the HTTP process: `granian --factory api.main:create_app --interface asgi`."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import apps, health
+from api.context import Services, close_services, open_services
+from api.docs_pages import add_docs_pages
+from api.edge import Edge
+from api.problems import install_handlers
+from core.errors import SettingsError
+from core.settings import read_settings
+from core.telemetry import configure_logging
+
+# In the order in which paths are tried. CARILLON_API_MODULES picks some by these names.
+MODULES: Mapping[str, APIRouter] = MappingProxyType(
+    {
+        "apps": apps.router,
+    }
+)
+_DESCRIPTION = """Push notifications through FCM and APNs.
+
+Press **Authorize** and paste the key that `./carillon app create NAME` printed.
+Every error is a problem document (RFC 9457) with a stable `code`.
+Every POST that creates or sends takes an `Idempotency-Key` header.
+"""
+
+
+def create_app() -> FastAPI:
+    """Return the application of this process, from the settings of its environment."""
+    settings = read_settings()
+    configure_logging(settings.log_level)
+    return build_app(open_services(settings))
+
+
+def build_app(services: Services) -> FastAPI:
+    """Return the application over `services`, which it closes when it stops."""
+
+    @asynccontextmanager
+    async def closing(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(close_services, services)
+
+    app = FastAPI(
+        title="Carillon",
+        version="0.1.0",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=closing,
+    )
+    app.state.services = services
+    app.add_middleware(Edge)
+    install_handlers(app)
+    add_docs_pages(app)
+    app.include_router(health.router)
+    for name in _chosen(services.settings.api_modules):
+        app.include_router(MODULES[name])
+    return app
+
+
+def _chosen(text: str) -> list[str]:
+    wanted = {name.strip() for name in text.split(",") if name.strip()}
+    unknown = wanted - MODULES.keys() - {"all"}
+    if unknown or not wanted:
+        raise SettingsError(
+            f"CARILLON_API_MODULES names {', '.join(sorted(unknown)) or 'nothing'}; "
+            f"there are: all, {', '.join(MODULES)}."
+        )
+    return [name for name in MODULES if name in wanted or "all" in wanted]

@@ -1,0 +1,57 @@
+"""What the OpenAPI document says beside the routes' own types: examples and problems."""
+
+from typing import Any
+
+_TITLES = {
+    400: "The request can not be read",
+    401: "No key, or not a living one",
+    403: "The key lacks the scope",
+    404: "Not in this app",
+    409: "Does not fit the present state",
+    412: "It has changed meanwhile",
+    413: "The body is too large",
+    415: "The body is not JSON",
+    422: "The payload is not acceptable",
+    503: "The database does not answer",
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "Stable; listed in docs/reference/errors.md"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "message"],
+                "properties": {
+                    "pointer": {"type": "string"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+_ALWAYS = (400, 413, 415, 422, 503)
+
+
+def answers(example: Any, *, status: int = 200, description: str = "Done") -> dict[int | str, Any]:
+    """Return the `responses` entry of a good answer with its example."""
+    content = {"application/json": {"example": example}}
+    return {status: {"description": description, "content": content}}
+
+
+def problems(*statuses: int) -> dict[int | str, Any]:
+    """Return `responses` entries for these problems, and for those any route can have."""
+    content = {"application/problem+json": {"schema": _PROBLEM}}
+    return {
+        status: {"description": _TITLES[status], "content": content}
+        for status in sorted({*statuses, *_ALWAYS})
+    }

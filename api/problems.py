@@ -1,0 +1,149 @@
+"""Errors as RFC 9457 problem documents: what every answer that is not 2xx looks like."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc as database_errors
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.answers import to_json
+from api.errors import (
+    BadRequestError,
+    InternalError,
+    MethodNotAllowedError,
+    NoSuchRouteError,
+    headers_of,
+    status_of,
+)
+from api.json_body import pointer_step
+from core.errors import CarillonError, FieldError, InvalidPayloadError, UnavailableError
+
+_LOGGER = logging.getLogger(__name__)
+_ERROR_LIMIT = 100
+
+# What pydantic calls a mistake, and what we promise to call it. All else is `invalid_value`.
+_FIELD_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "bytes_too_long": "too_long",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "greater_than": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than": "out_of_range",
+    "less_than_equal": "out_of_range",
+}
+
+
+def problem(error: CarillonError, request_id: str, instance: str) -> Response:
+    """Return the problem document about `error`."""
+    status = status_of(error)
+    document: dict[str, Any] = {
+        "type": f"urn:carillon:error:{error.code}",
+        "title": " ".join((type(error).__doc__ or status.phrase).split())
+        .split(". ")[0]
+        .rstrip("."),
+        "status": int(status),
+        "detail": error.detail,
+        "instance": instance,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.fields:
+        document["errors"] = [
+            {"pointer": field.pointer, "code": field.code, "message": field.message}
+            for field in error.fields[:_ERROR_LIMIT]
+        ]
+    return Response(
+        to_json(document),
+        status_code=status,
+        headers=headers_of(error),
+        media_type="application/problem+json",
+    )
+
+
+def answer_problem(request: Request, error: CarillonError) -> Response:
+    """Return the problem document about `error` for `request`."""
+    if status_of(error) >= 500:
+        _LOGGER.error(
+            "request.failed",
+            extra={"code": error.code, "request_id": request.state.request_id},
+            exc_info=error,
+        )
+    return problem(error, request.state.request_id, request.url.path)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make `app` answer every error it can name with a problem document."""
+    handlers: dict[type[Exception], Callable[[Any], CarillonError]] = {
+        CarillonError: _as_it_is,
+        RequestValidationError: _from_validation,
+        HTTPException: _from_http,
+        database_errors.TimeoutError: _from_database_away,
+        database_errors.OperationalError: _from_database_away,
+        database_errors.InterfaceError: _from_database_away,
+        database_errors.DataError: _from_data_error,
+    }
+    for kind, translate in handlers.items():
+        app.add_exception_handler(kind, _handler(translate))
+
+
+def _handler(translate: Callable[[Any], CarillonError]) -> Callable[[Request, Any], Response]:
+    def handle(request: Request, error: Exception) -> Response:
+        named = translate(error)
+        if named is not error:
+            named.__cause__ = error
+        answer = answer_problem(request, named)
+        if isinstance(error, HTTPException) and error.headers:
+            answer.headers.update(error.headers)
+        return answer
+
+    return handle
+
+
+def _as_it_is(error: CarillonError) -> CarillonError:
+    return error
+
+
+def _from_http(error: HTTPException) -> CarillonError:
+    if error.status_code == 404:
+        return NoSuchRouteError()
+    if error.status_code == 405:
+        return MethodNotAllowedError()
+    return BadRequestError() if error.status_code < 500 else InternalError()
+
+
+def _from_database_away(_error: Exception) -> CarillonError:
+    return UnavailableError("The database does not answer. Nothing was changed; try again.")
+
+
+def _from_data_error(_error: Exception) -> CarillonError:
+    return InvalidPayloadError("A value does not fit the database.")
+
+
+def _from_validation(error: RequestValidationError) -> CarillonError:
+    return InvalidPayloadError(fields=tuple(map(to_field_error, error.errors())))
+
+
+def to_field_error(item: Any) -> FieldError:
+    """Return one of pydantic's mistakes as ours; its `loc` starts with the place: body, query."""
+    return FieldError(_pointer(item["loc"]), _field_code(item["type"]), item["msg"])
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    place, *rest = location
+    if place == "body":
+        return "".join(map(pointer_step, rest))
+    return f"{place}:" + ".".join(map(str, rest))
+
+
+def _field_code(kind: str) -> str:
+    if kind.endswith("_type"):
+        return "wrong_type"
+    return _FIELD_CODES.get(kind, "invalid_value")
