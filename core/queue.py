@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 LANES = ("transactional", "campaign", "maintenance")
 NUDGE_TASK = "carillon.nudge"
@@ -14,7 +14,7 @@ def create_queue(broker_url: str) -> Celery:
     app = Celery("carillon", broker=broker_url)
     quorum = {"x-queue-type": "quorum"} if broker_url.startswith(("amqp", "pyamqp")) else None
     app.conf.update(
-        task_queues=[Queue(lane, queue_arguments=quorum) for lane in LANES],
+        task_queues=[Queue(lane, queue_arguments=quorum) for lane in LANES],  # type: ignore[no-untyped-call]
         task_default_queue="maintenance",
         task_ignore_result=True,
         task_acks_late=False,

@@ -1,0 +1,97 @@
+"""A leased chunk, and the step that records what happened to some of its recipients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """What the engine needs of a message; `content` is opaque to it."""
+
+    app_id: int
+    id: int
+    public_id: str
+    day: date
+    policy: str
+    content: Mapping[str, Any]
+    collapse_id: str | None
+    priority: str
+    rate_per_second: float | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A chunk held by this worker, as it was when claimed.
+
+    Position i is the recipient (person_ids[i], device_ids[i]); `open` are positions below
+    `intended` without an end: after a crash they are in doubt.
+    """
+
+    id: int
+    message: MessageFacts
+    credential_id: int
+    credential_updated_at: datetime
+    attempt: int
+    first_attempt_at: datetime | None
+    device_ids: Sequence[int]
+    person_ids: Sequence[int | None]
+    intended: int
+    open: Sequence[int]
+    cursor: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One recipient reached a terminal state."""
+
+    position: int
+    state: str
+    reason: str | None = None
+    gateway: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """One recipient goes on in a new chunk."""
+
+    position: int
+    delay_seconds: float
+    reason: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetVerdict:
+    """What a gateway said about a registration; it holds if newer than the registration."""
+
+    target_id: int
+    state: str  # retired, suspect
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialVerdict:
+    """A credential stops: paused until somebody acts, or frozen for some seconds."""
+
+    reason: str
+    words: str
+    freeze_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One recording transaction of a chunk: intents, ends, retries and their consequences."""
+
+    intended: int
+    open: Sequence[int]
+    ended: Sequence[Ended] = ()
+    retried: Sequence[Retried] = ()
+    targets: Sequence[TargetVerdict] = ()
+    credential: CredentialVerdict | None = None
+    release: bool = False
+    due_in_seconds: float = field(default=0.0)

@@ -1,0 +1,125 @@
+"""Claiming and recording chunks: the fence and the cursor decide, PostgreSQL is the only truth."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from core.database import rows
+from delivery.chunks import ledger_repository, verdict_repository
+from delivery.chunks.chunk import Lease, MessageFacts, Step
+
+_CLAIM = """
+WITH best AS (
+    SELECT c.app_id, c.id FROM chunk c
+    JOIN message m ON m.app_id = c.app_id AND m.id = c.message_id
+    JOIN credential k ON k.app_id = c.app_id AND k.id = c.credential_id
+    WHERE c.lane = :lane AND c.due_at <= clock_timestamp()
+      -- After a restart of the database leases count from the restart: their owners could
+      -- not renew them while it was away.
+      AND (c.lease_until IS NULL OR clock_timestamp() > greatest(
+          c.lease_until, pg_postmaster_start_time() + make_interval(secs => :lease)))
+      AND (m.state = 'cancelled' OR m.expires_at <= clock_timestamp()
+           OR (m.state = 'running' AND k.state = 'active'
+               AND (k.frozen_until IS NULL OR k.frozen_until <= clock_timestamp())))
+    ORDER BY c.priority DESC, c.due_at, c.id LIMIT :limit
+    FOR UPDATE OF c SKIP LOCKED)
+UPDATE chunk c SET fence = c.fence + 1, lease_owner = :owner,
+    lease_until = clock_timestamp() + make_interval(secs => :lease),
+    first_attempt_at = coalesce(c.first_attempt_at, clock_timestamp())
+FROM best, message m, credential k
+WHERE c.app_id = best.app_id AND c.id = best.id
+  AND m.app_id = c.app_id AND m.id = c.message_id
+  AND k.app_id = c.app_id AND k.id = c.credential_id
+RETURNING c.app_id, c.id, c.message_id, c.credential_id, c.attempt, c.first_attempt_at,
+    c.device_ids, c.person_ids, c.intended, c.open, c.cursor, c.fence,
+    k.updated_at AS credential_updated_at,
+    m.public_id, m.day, m.policy, m.content, m.collapse_id, m.priority, m.rate_per_second,
+    m.expires_at
+"""
+
+
+def claim(
+    connection: Connection, lane: str, owner: str, *, lease_seconds: float, limit: int
+) -> Sequence[Lease]:
+    """Lease up to `limit` best due chunks of the lane that nobody else holds."""
+    found = rows(connection, _CLAIM, lane=lane, owner=owner, lease=lease_seconds, limit=limit)
+    return [_lease(row) for row in found]
+
+
+def _lease(row: Row[Any]) -> Lease:
+    names = MessageFacts.__dataclass_fields__
+    values = {name: getattr(row, name) for name in names if name != "id"}
+    return Lease(
+        id=row.id,
+        message=MessageFacts(id=row.message_id, **values),
+        credential_id=row.credential_id,
+        credential_updated_at=row.credential_updated_at,
+        attempt=row.attempt,
+        first_attempt_at=row.first_attempt_at,
+        device_ids=row.device_ids,
+        person_ids=row.person_ids,
+        intended=row.intended,
+        open=row.open,
+        cursor=row.cursor,
+        fence=row.fence,
+    )
+
+
+def position_of(connection: Connection, lease: Lease) -> tuple[int, int] | None:
+    """Return the chunk's present (fence, cursor), None when it is done and gone."""
+    found = rows(
+        connection,
+        "SELECT fence, cursor FROM chunk WHERE app_id = :app_id AND id = :id",
+        app_id=lease.message.app_id,
+        id=lease.id,
+    )
+    return (found[0].fence, found[0].cursor) if found else None
+
+
+def record(
+    connection: Connection, lease: Lease, cursor: int, step: Step, lease_seconds: float
+) -> bool:
+    """Write one step in the caller's transaction; False when fence or cursor no longer fit.
+
+    The update of the chunk comes first, so a step is recorded once or not at all.
+    """
+    if not _advance(connection, lease, cursor, step, lease_seconds):
+        return False
+    ledger_repository.insert_ends(connection, lease, step)
+    ledger_repository.insert_retries(connection, lease, step)
+    verdict_repository.apply_to_targets(connection, lease, step)
+    verdict_repository.apply_to_credential(connection, lease, step)
+    return True
+
+
+def _advance(
+    connection: Connection, lease: Lease, cursor: int, step: Step, lease_seconds: float
+) -> bool:
+    remaining = len(step.open) + len(lease.device_ids) - step.intended
+    values: dict[str, object] = {
+        "app_id": lease.message.app_id,
+        "id": lease.id,
+        "fence": lease.fence,
+        "cursor": cursor,
+    }
+    if remaining == 0:
+        statement = """
+            DELETE FROM chunk
+            WHERE app_id = :app_id AND id = :id AND fence = :fence AND cursor = :cursor"""
+    else:
+        values |= {
+            "intended": step.intended,
+            "open": list(step.open),
+            "remaining": remaining,
+            "lease": None if step.release else lease_seconds,
+            "due": step.due_in_seconds if step.release else None,
+        }
+        statement = """
+            UPDATE chunk SET cursor = cursor + 1, intended = :intended, open = :open,
+                remaining = :remaining,
+                lease_until = clock_timestamp() + make_interval(secs => :lease),
+                due_at = CASE WHEN CAST(:due AS float8) > 0
+                    THEN clock_timestamp() + make_interval(secs => :due) ELSE due_at END
+            WHERE app_id = :app_id AND id = :id AND fence = :fence AND cursor = :cursor"""
+    return connection.execute(text(statement), values).rowcount == 1

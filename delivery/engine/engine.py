@@ -1,0 +1,202 @@
+"""The engine that walks chunks: several windows prepare, send and record side by side.
+
+One thread. It knows neither templates nor attributes: a `Preparer` does.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine as Database
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from core.telemetry import log_event
+from delivery.chunks import repository as chunks
+from delivery.engine.open_chunk import OpenChunk
+from delivery.engine.opener import Opener
+from delivery.engine.recorder import Recorded, record
+from delivery.engine.sender import Sender
+from delivery.messages import repository as messages
+from delivery.transport import Transport
+
+_LOGGER = logging.getLogger(__name__)
+# Stragglers are recorded together when this old, not one by one.
+_STRAGGLER_SECONDS = 0.1
+_AWAY_SECONDS = 0.25
+_PUMP_SECONDS = 0.01
+_CLAIM_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine works: lane, owner name, lease and bounds."""
+
+    lane: str
+    owner: str
+    lease_seconds: float
+    in_doubt_limit: int
+    window_size: int
+    max_chunks: int = 8
+    claim_batch: int = 4
+
+
+class Engine:
+    """Claims the best due chunks of one lane and works on them until none is left."""
+
+    def __init__(
+        self,
+        database: Database,
+        transport: Transport,
+        opener: Opener,
+        sender: Sender,
+        options: EngineOptions,
+    ) -> None:
+        self._database = database
+        self._transport = transport
+        self._opener = opener
+        self._sender = sender
+        self._options = options
+        self._chunks: list[OpenChunk] = []
+        self._claim_after = 0.0
+        self._away_until = 0.0
+
+    def run(self, should_stop: Callable[[], bool]) -> int:
+        """Work until nothing is due; return how many chunks were finished or handed back.
+
+        When `should_stop` says so, no window opens any more and the chunks are handed back as
+        soon as what is on its way has answered or timed out.
+        """
+        finished, stop_at = 0, None
+        while True:
+            if stop_at is None and should_stop():
+                stop_at = time.monotonic() + self._options.lease_seconds
+            if stop_at is None:
+                self._claim()
+            for chunk in self._chunks if stop_at else ():
+                chunk.drain()
+            if not self._chunks or (stop_at and time.monotonic() > stop_at):
+                return finished
+            finished += self._advance_all()
+            self._wait()
+
+    def _claim(self) -> None:
+        now = time.monotonic()
+        room = self._options.max_chunks - len(self._chunks)
+        if room <= 0 or now < self._claim_after or self._in_doubt_room() <= 0:
+            return
+        try:
+            with self._database.begin() as connection:
+                leases = chunks.claim(
+                    connection,
+                    self._options.lane,
+                    self._options.owner,
+                    lease_seconds=self._options.lease_seconds,
+                    limit=min(room, self._options.claim_batch),
+                )
+        except (DBAPIError, PoolTimeoutError) as error:
+            self._note_away("chunk.claim_failed", error)
+            return
+        until = now + self._options.lease_seconds
+        self._chunks.extend(OpenChunk(lease, until) for lease in leases)
+        if not leases:
+            self._claim_after = now + _CLAIM_PAUSE_SECONDS
+
+    def _note_away(self, event: str, error: Exception) -> None:
+        self._away_until = time.monotonic() + _AWAY_SECONDS
+        self._claim_after = self._away_until
+        log_event(_LOGGER, event, error=type(error).__name__)
+
+    def _in_doubt_room(self) -> int:
+        return self._options.in_doubt_limit - sum(chunk.in_doubt() for chunk in self._chunks)
+
+    def _advance_all(self) -> int:
+        finished = 0
+        for chunk in list(self._chunks):
+            if self._advance(chunk):
+                self._chunks.remove(chunk)
+                finished += 1
+        return finished
+
+    def _advance(self, chunk: OpenChunk) -> bool:
+        now = time.monotonic()
+        if now >= self._away_until:
+            self._open_window(chunk)
+            if self._must_record(chunk, now) and self._record(chunk):
+                return True
+        self._send_window(chunk)
+        return False
+
+    def _open_window(self, chunk: OpenChunk) -> None:
+        room = self._in_doubt_room()
+        if chunk.next or chunk.draining or not chunk.queue or chunk.attempted or room <= 0:
+            return
+        try:
+            self._opener.open(chunk, min(room, self._options.window_size))
+        except (DBAPIError, PoolTimeoutError) as error:
+            chunk.give_back()
+            self._note_away("window.open_failed", error)
+
+    def _must_record(self, chunk: OpenChunk, now: float) -> bool:
+        if chunk.attempted is not None:
+            return True
+        closed = chunk.window is None or chunk.window.is_closed(now)
+        ready = chunk.next is not None and not chunk.next.is_intended
+        nothing_flies = not chunk.flying and chunk.next is None
+        return (
+            (closed and ready and self._intent_first(chunk))
+            or (closed and ready and chunk.next is not None and not chunk.next.pushes)
+            or (closed and bool(chunk.decisions) and now - chunk.recorded_at >= _STRAGGLER_SECONDS)
+            or (nothing_flies and (bool(chunk.decisions) or chunk.draining))
+            or now >= chunk.lease_until - self._options.lease_seconds / 2
+        )
+
+    def _intent_first(self, chunk: OpenChunk) -> bool:
+        # At least once needs no intent: what is not recorded is sent again anyway.
+        return not chunk.at_least_once
+
+    def _record(self, chunk: OpenChunk) -> bool:
+        before = time.monotonic()
+        result = record(self._database, chunk, self._options.lease_seconds)
+        if result is Recorded.AWAY:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            return False
+        if result is Recorded.LOST:
+            return True
+        now = time.monotonic()
+        is_done = chunk.recorded(before + self._options.lease_seconds, now)
+        if is_done:
+            self._finish(chunk)
+        return is_done
+
+    def _finish(self, chunk: OpenChunk) -> None:
+        try:
+            with self._database.begin() as connection:
+                messages.finish_done(connection, chunk.lease.message.id)
+        except (DBAPIError, PoolTimeoutError) as error:
+            # The sweep finishes it: what counts is recorded already.
+            self._note_away("message.finish_failed", error)
+
+    def _send_window(self, chunk: OpenChunk) -> None:
+        window, now = chunk.next, time.monotonic()
+        if window is None or chunk.attempted or now < window.not_before:
+            return
+        may_leave = window.is_intended or chunk.at_least_once
+        is_free = chunk.window is None or chunk.window.is_closed(now)
+        if may_leave and is_free and window.pushes:
+            self._sender.send(chunk, chunk.depart(now))
+        elif window.is_intended and not window.pushes:
+            chunk.next = None
+
+    def _wait(self) -> None:
+        if self._transport.in_flight():
+            self._transport.pump(_PUMP_SECONDS)
+        elif self._is_waiting():
+            time.sleep(_PUMP_SECONDS)
+
+    def _is_waiting(self) -> bool:
+        now = time.monotonic()
+        if now < self._away_until:
+            return True
+        return all(chunk.next and now < chunk.next.not_before for chunk in self._chunks)

@@ -1,0 +1,145 @@
+"""A chunk in work: which recipients are queued, open or answered, and the next step to record."""
+
+from collections import deque
+
+from delivery.chunks.chunk import CredentialVerdict, Ended, Lease, Step
+from delivery.engine.verdict import Decision, strictest
+from delivery.engine.window import Window
+from delivery.states import RecipientState
+
+AT_LEAST_ONCE = "at_least_once"
+
+
+class OpenChunk:
+    """The state of one leased chunk in this worker's memory; the truth stays in PostgreSQL.
+
+    Every position is in exactly one place: ended or retried, `open` (its intent is recorded),
+    in `next` (prepared), or in `queue`. Moments are monotonic seconds.
+    """
+
+    def __init__(self, lease: Lease, lease_until: float) -> None:
+        self.lease = lease
+        self.lease_until = lease_until
+        self.at_least_once = lease.message.policy == AT_LEAST_ONCE
+        self.cursor = lease.cursor
+        self.intended = lease.intended
+        self.open = set(lease.open)
+        self.queue: deque[int] = deque(range(lease.intended, len(lease.device_ids)))
+        self.window: Window | None = None
+        self.next: Window | None = None
+        self.decisions: list[Decision] = []
+        self.flying = 0
+        self.recorded_at = 0.0
+        self.draining = False
+        self.release_in_seconds = 0.0
+        self.attempted: Step | None = None  # built, and not yet known to be committed
+        self._recover()
+
+    def _recover(self) -> None:
+        # Open positions of an earlier holder are in doubt: the policy decides about them.
+        if self.at_least_once:
+            self.queue.extendleft(sorted(self.open, reverse=True))
+            return
+        unknown = RecipientState.UNKNOWN.value
+        for position in sorted(self.open):
+            self.decisions.append(Decision(end=Ended(position, unknown, "worker_lost")))
+
+    def in_doubt(self) -> int:
+        """Return how many recipients would be in doubt if this worker died now."""
+        return self.flying + (len(self.next.pushes) if self.next else 0)
+
+    def take(self, size: int) -> list[int]:
+        """Take up to `size` positions off the queue."""
+        return [self.queue.popleft() for _ in range(min(size, len(self.queue)))]
+
+    def give_back(self) -> None:
+        """Put the prepared window back, unless its intent is recorded: then it must be sent."""
+        if self.next is not None and not self.next.is_intended:
+            self.queue.extendleft(reversed(self.next.positions))
+            self.next = None
+
+    def drain(self, release_in_seconds: float = 0.0) -> None:
+        """Open no more windows; hand the chunk back when nothing is on its way."""
+        self.draining = True
+        self.release_in_seconds = release_in_seconds
+        self.give_back()
+
+    def end_rest(self, state: RecipientState, reason: str) -> None:
+        """End everything that has not left yet."""
+        self.give_back()
+        for position in self.queue:
+            self.decisions.append(Decision(end=Ended(position, state.value, reason)))
+        self.queue.clear()
+
+    def depart(self, now: float) -> Window:
+        """Turn the prepared window into the one on its way, and return it."""
+        window = self.next
+        if window is None:
+            raise AssertionError("no window is prepared")
+        window.sent_at = now
+        if not window.is_intended:
+            # No step of its own recorded who is suppressed: the next one does.
+            self.decisions.extend(Decision(end=end) for end in window.ended)
+        self.open.update(push.position for push in window.pushes)
+        self.window, self.next = window, None
+        self.flying += len(window.pushes)
+        return window
+
+    def answer(self, window: Window, decision: Decision) -> None:
+        """Note the outcome of one push of `window`."""
+        window.answered += 1
+        self.flying -= 1
+        self.decisions.append(decision)
+
+    def build_step(self) -> Step:
+        """Return the step that records all decisions and the intent of the next window.
+
+        The same step is returned until `recorded` or `lost` is called.
+        """
+        if self.attempted is not None:
+            return self.attempted
+        prepared: set[int] = set()
+        if self.next is not None and not self.next.is_intended:
+            self.decisions.extend(Decision(end=end) for end in self.next.ended)
+            prepared = {push.position for push in self.next.pushes}
+            self.next.is_intended = True
+        decisions, self.decisions = self.decisions, []
+        ends = [decision.end for decision in decisions if decision.end]
+        retries = [decision.retry for decision in decisions if decision.retry]
+        done = {end.position for end in ends} | {retry.position for retry in retries}
+        left = (self.open - done) | prepared
+        intended = max([self.intended, *(position + 1 for position in left | done)])
+        # Positions to send again stay open in the row until they are on their way once more.
+        left.update(position for position in self.queue if position < intended)
+        self.attempted = Step(
+            intended=intended,
+            open=sorted(left),
+            ended=ends,
+            retried=retries,
+            targets=[decision.target for decision in decisions if decision.target],
+            credential=_strictest(decisions),
+            release=self.draining and self.next is None and not self.flying,
+            due_in_seconds=self.release_in_seconds,
+        )
+        return self.attempted
+
+    def recorded(self, lease_until: float, now: float) -> bool:
+        """Note that the attempted step is committed; True when the chunk is out of our hands."""
+        step = self.attempted
+        if step is None:
+            return False
+        self.attempted = None
+        self.cursor += 1
+        self.intended = step.intended
+        self.open = set(step.open)
+        self.lease_until = lease_until
+        self.recorded_at = now
+        is_done = not step.open and step.intended == len(self.lease.device_ids)
+        return step.release or is_done
+
+
+def _strictest(decisions: list[Decision]) -> CredentialVerdict | None:
+    found: CredentialVerdict | None = None
+    for decision in decisions:
+        found = strictest(found, decision.credential)
+    return found

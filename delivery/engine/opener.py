@@ -1,0 +1,133 @@
+"""Opening a window: control row, recipients, preparation, encoding and permits."""
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Engine as Database
+
+from core.errors import CarillonError
+from core.ids import delivery_id
+from delivery import pacing
+from delivery.chunks.chunk import CredentialVerdict, Ended
+from delivery.engine import repository
+from delivery.engine.open_chunk import OpenChunk
+from delivery.engine.ports import Control, Preparer, ProviderFor, Recipient, Skipped
+from delivery.engine.verdict import Decision
+from delivery.engine.window import Addressed, Window, window_size
+from delivery.push import Notification, Provider, Push, Unsendable
+from delivery.states import RecipientState
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Turns the front of a chunk's queue into a prepared window."""
+
+    database: Database
+    preparer: Preparer
+    provider_for: ProviderFor
+    fcm_quota_per_minute: int
+
+    def open(self, chunk: OpenChunk, limit: int) -> None:
+        """Prepare the next window of `chunk`, or drain or end it as its control row says."""
+        with self.database.connect() as connection:
+            control = repository.read_control(connection, chunk.lease)
+            if not control.may_send():
+                _stop(chunk, control)
+                return
+            positions = chunk.take(window_size(limit, control.rate_per_second, limit))
+            try:
+                found = repository.read_recipients(connection, chunk.lease, control, positions)
+            except Exception:
+                chunk.queue.extendleft(reversed(positions))
+                raise
+        provider = self._provider(chunk)
+        if provider is None:
+            chunk.queue.extendleft(reversed(positions))
+            chunk.drain()
+            return
+        # Set before anything else can fail, so that the positions are given back, never lost.
+        chunk.next = Window(positions, (), (), provider, 0.0, control.expires_in_seconds)
+        self._fill(chunk, chunk.next, found)
+        self._ask_permits(chunk, chunk.next, control)
+
+    def _provider(self, chunk: OpenChunk) -> Provider | None:
+        try:
+            return self.provider_for(chunk.lease)
+        except CarillonError as error:
+            verdict = CredentialVerdict("credential_unusable", error.detail)
+            chunk.decisions.append(Decision(credential=verdict))
+            return None
+
+    def _fill(
+        self,
+        chunk: OpenChunk,
+        window: Window,
+        found: tuple[list[Recipient], list[Ended]],
+    ) -> None:
+        recipients, ended = found
+        message = chunk.lease.message
+        prepared = self.preparer.prepare(message, recipients)
+        pushes: list[Addressed] = []
+        for recipient, notification in zip(recipients, prepared, strict=True):
+            made = _address(chunk, window.provider, recipient, notification)
+            if isinstance(made, Ended):
+                ended.append(made)
+            else:
+                pushes.append(made)
+        window.pushes, window.ended = pushes, ended
+
+    def _ask_permits(self, chunk: OpenChunk, window: Window, control: Control) -> None:
+        limits = self._limits(chunk, control)
+        if not limits or not window.pushes:
+            return
+        wait = pacing.take(self.database, limits, len(window.pushes))
+        if wait > pacing.HORIZON_SECONDS:
+            chunk.drain(wait)
+        else:
+            window.not_before = time.monotonic() + wait
+
+    def _limits(self, chunk: OpenChunk, control: Control) -> list[pacing.Limit]:
+        limits = []
+        if control.rate_per_second is not None:
+            scope = f"message:{chunk.lease.message.id}"
+            limits.append(pacing.Limit(scope, control.rate_per_second))
+        quota = control.quota_per_minute
+        if quota is None and control.provider == "fcm":
+            quota = self.fcm_quota_per_minute
+        if quota is not None:
+            limits.append(pacing.Limit(f"credential:{chunk.lease.credential_id}", quota / 60))
+        return limits
+
+
+def _stop(chunk: OpenChunk, control: Control) -> None:
+    if control.message_state == "cancelled":
+        chunk.end_rest(RecipientState.SUPPRESSED, "cancelled")
+    elif control.expired:
+        chunk.end_rest(RecipientState.EXPIRED, "ttl")
+    else:
+        chunk.drain()
+
+
+def _address(
+    chunk: OpenChunk, provider: Provider, recipient: Recipient, made: Notification | Skipped
+) -> Addressed | Ended:
+    position = recipient.position
+    if isinstance(made, Skipped):
+        return Ended(position, RecipientState.SUPPRESSED.value, made.reason, made.words or None)
+    message = chunk.lease.message
+    push = Push(
+        id=delivery_id(message.public_id, recipient.device_id),
+        message_id=message.public_id,
+        token=recipient.token,
+        kind=recipient.kind,
+        platform=recipient.platform,
+        topic=recipient.topic,
+        notification=made,
+        expires_at=message.expires_at,
+        collapse_id=message.collapse_id,
+        priority=message.priority,
+    )
+    encoded = provider.encode(push)
+    if isinstance(encoded, Unsendable):
+        return Ended(position, RecipientState.SUPPRESSED.value, encoded.reason, encoded.words)
+    return Addressed(position, recipient.target_id, encoded)

@@ -1,0 +1,72 @@
+"""What the engine asks of others: who prepares a window, and which provider sends it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from delivery.chunks.chunk import Lease, MessageFacts
+from delivery.push import Notification, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient of a window that may be sent to, with the target found for it."""
+
+    position: int
+    device_id: int
+    person_id: int | None
+    platform: str
+    locale: str | None
+    time_zone: str | None
+    target_id: int
+    token: str
+    kind: str
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A recipient that gets nothing: `render_error`, `skipped_by_template` …, with words."""
+
+    reason: str
+    words: str = ""
+
+
+class Preparer(Protocol):
+    """Turns a window of recipients into notifications or reasons not to send; same order."""
+
+    def prepare(
+        self, message: MessageFacts, recipients: Sequence[Recipient]
+    ) -> Sequence[Notification | Skipped]:
+        """Return one notification or skip for each recipient, in order."""
+        ...
+
+
+ProviderFor = Callable[[Lease], Provider]
+Jitter = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control row of a window: whether it may go on, and how fast."""
+
+    message_state: str
+    credential_state: str
+    frozen: bool
+    rate_per_second: float | None
+    quota_per_minute: int | None
+    provider: str
+    environment: str | None
+    expired: bool
+    now: datetime
+    expires_in_seconds: float
+
+    def may_send(self) -> bool:
+        """Tell whether windows of this chunk may open now."""
+        return (
+            self.message_state == "running"
+            and self.credential_state == "active"
+            and not self.frozen
+            and not self.expired
+        )

@@ -1,0 +1,92 @@
+"""What a window reads: its control row and its recipients as they are now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.database import rows
+from delivery.chunks.chunk import Ended, Lease
+from delivery.engine.ports import Control, Recipient
+from delivery.fanout import PUSH_KINDS
+from delivery.states import RecipientState, SuppressedReason
+
+
+def read_control(connection: Connection, lease: Lease) -> Control:
+    """Read what decides whether the next window may open; times by the database's clock."""
+    found = rows(
+        connection,
+        """
+        SELECT m.state AS message_state, k.state AS credential_state,
+               coalesce(k.frozen_until > clock_timestamp(), false) AS frozen, m.rate_per_second,
+               k.quota_per_minute, k.provider, k.environment,
+               m.expires_at <= clock_timestamp() AS expired, clock_timestamp() AS now,
+               extract(epoch FROM m.expires_at - clock_timestamp())::float8 AS expires_in_seconds
+        FROM message m JOIN credential k ON k.app_id = m.app_id AND k.id = :credential_id
+        WHERE m.app_id = :app_id AND m.id = :message_id
+        """,
+        app_id=lease.message.app_id,
+        message_id=lease.message.id,
+        credential_id=lease.credential_id,
+    )[0]
+    return Control(**found._mapping)  # noqa: SLF001 (the documented way to a mapping)
+
+
+def read_recipients(
+    connection: Connection, lease: Lease, control: Control, positions: Sequence[int]
+) -> tuple[list[Recipient], list[Ended]]:
+    """Split `positions` into recipients to prepare and those that end here, with the reason.
+
+    Owner, permission and token are checked as they are now: much can change since the cut.
+    """
+    found = rows(
+        connection,
+        """
+        SELECT w.position, w.device_id, w.person_id AS planned_person_id, d.person_id, d.platform,
+               d.locale, d.time_zone, d.permission, t.id AS target_id, t.token, t.kind, t.topic,
+               t.state
+        FROM unnest(CAST(:positions AS int4[]), CAST(:device_ids AS int8[]),
+                    CAST(:person_ids AS int8[])) AS w(position, device_id, person_id)
+        LEFT JOIN device d ON d.app_id = :app_id AND d.id = w.device_id
+        LEFT JOIN LATERAL (
+            SELECT t.* FROM target t
+            WHERE t.app_id = :app_id AND t.device_id = w.device_id AND t.kind = ANY(:kinds)
+              AND t.provider = :provider
+              AND t.environment IS NOT DISTINCT FROM CAST(:environment AS text)
+            ORDER BY t.state = 'active' DESC, t.registered_at DESC LIMIT 1) t ON true
+        ORDER BY w.position
+        """,
+        app_id=lease.message.app_id,
+        positions=list(positions),
+        device_ids=[lease.device_ids[position] for position in positions],
+        person_ids=[lease.person_ids[position] for position in positions],
+        kinds=list(PUSH_KINDS),
+        provider=control.provider,
+        environment=control.environment,
+    )
+    recipients: list[Recipient] = []
+    ended: list[Ended] = []
+    for row in found:
+        reason = _suppression(row)
+        if reason:
+            ended.append(Ended(row.position, RecipientState.SUPPRESSED.value, reason.value))
+        else:
+            recipients.append(_recipient(row))
+    return recipients, ended
+
+
+def _suppression(row: Any) -> SuppressedReason | None:
+    if row.platform is None or row.target_id is None or row.state == "retired":
+        return SuppressedReason.RETIRED_BEFORE_SEND
+    if row.planned_person_id is not None and row.planned_person_id != row.person_id:
+        return SuppressedReason.MOVED
+    if row.state == "suspect":
+        return SuppressedReason.SUSPECT
+    if row.permission == "denied":
+        return SuppressedReason.NO_PERMISSION
+    return None
+
+
+def _recipient(row: Any) -> Recipient:
+    names = Recipient.__dataclass_fields__
+    return Recipient(**{name: getattr(row, name) for name in names})

@@ -1,0 +1,129 @@
+"""From an outcome to its consequences: pure, no clock, no database; one recipient at a time."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from delivery.chunks.chunk import CredentialVerdict, Ended, Retried, TargetVerdict
+from delivery.outcome import Accepted, Gone, Outcome, Paused, Rejected, Retry, Scope, Unknown
+from delivery.retry import RetryRules, delay_seconds, is_exhausted
+from delivery.states import RecipientState
+
+_WORDS_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One send of one recipient, and the bounds that its next step must respect."""
+
+    position: int
+    target_id: int
+    number: int
+    age_seconds: float  # since the first attempt of this recipient
+    sent_at: datetime
+    expires_in_seconds: float
+    at_least_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The consequences of one outcome: `end` or `retry`, and what it teaches."""
+
+    end: Ended | None = None
+    retry: Retried | None = None
+    target: TargetVerdict | None = None
+    credential: CredentialVerdict | None = None
+
+
+def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, jitter: float) -> Decision:
+    """Return what follows from `outcome`; `jitter` is uniform in [0, 1)."""
+    if isinstance(outcome, Accepted):
+        return _end(attempt, RecipientState.ACCEPTED, None, outcome.gateway_id)
+    if isinstance(outcome, Gone):
+        return _gone(outcome, attempt)
+    if isinstance(outcome, Rejected):
+        return _rejected(outcome, attempt)
+    return _not_now(outcome, attempt, rules, jitter)
+
+
+def _not_now(
+    outcome: Retry | Unknown | Paused, attempt: Attempt, rules: RetryRules, jitter: float
+) -> Decision:
+    match outcome:
+        case Retry():
+            return _retry(outcome, attempt, rules, jitter)
+        case Unknown() if attempt.at_least_once:
+            again = Retry(outcome.reason, Scope.DEVICE)
+            return _retry(again, attempt, rules, jitter)
+        case Unknown():
+            return _end(attempt, RecipientState.UNKNOWN, outcome.reason, None)
+        case Paused():
+            return _paused(outcome, attempt, rules, jitter)
+
+
+def _end(
+    attempt: Attempt, state: RecipientState, reason: str | None, words: str | None
+) -> Decision:
+    text = words[:_WORDS_LIMIT] if words else None
+    return Decision(end=Ended(attempt.position, state.value, reason, text))
+
+
+def _gone(outcome: Gone, attempt: Attempt) -> Decision:
+    at = (
+        attempt.sent_at
+        if outcome.at_ms is None
+        else datetime.fromtimestamp(outcome.at_ms / 1000, UTC)
+    )
+    end = Ended(attempt.position, RecipientState.GONE.value, outcome.reason)
+    verdict = TargetVerdict(attempt.target_id, "retired", outcome.reason, at)
+    return Decision(end=end, target=verdict)
+
+
+def _rejected(outcome: Rejected, attempt: Attempt) -> Decision:
+    decision = _end(attempt, RecipientState.REJECTED, outcome.reason, outcome.words)
+    if not outcome.suspect:
+        return decision
+    verdict = TargetVerdict(attempt.target_id, "suspect", outcome.reason, attempt.sent_at)
+    return Decision(end=decision.end, target=verdict)
+
+
+def _retry(outcome: Retry, attempt: Attempt, rules: RetryRules, jitter: float) -> Decision:
+    freeze = None
+    if outcome.scope is Scope.PROJECT and outcome.after_seconds is not None:
+        freeze = CredentialVerdict(outcome.reason, "", freeze_seconds=outcome.after_seconds)
+    if outcome.counts:
+        delay = delay_seconds(rules, attempt.number, outcome.after_seconds, jitter)
+        number = attempt.number + 1
+    else:
+        # The gateway never saw it: soon, and slower the longer it has been away.
+        delay = min(max(1.0, attempt.age_seconds / 4), 30.0) * (1 + jitter)
+        number = attempt.number
+    if delay >= attempt.expires_in_seconds:
+        end = Ended(attempt.position, RecipientState.EXPIRED.value, outcome.reason)
+        return Decision(end=end, credential=freeze)
+    if outcome.counts and is_exhausted(rules, attempt.number, attempt.age_seconds):
+        end = Ended(
+            attempt.position, RecipientState.REJECTED.value, "retries_exhausted", outcome.reason
+        )
+        return Decision(end=end, credential=freeze)
+    retry = Retried(attempt.position, delay, outcome.reason, number)
+    return Decision(retry=retry, credential=freeze)
+
+
+def _paused(outcome: Paused, attempt: Attempt, rules: RetryRules, jitter: float) -> Decision:
+    if outcome.platforms:
+        # Only some platforms of the project are affected, so its credential goes on.
+        return _retry(Retry(outcome.reason, Scope.DEVICE), attempt, rules, jitter)
+    verdict = CredentialVerdict(outcome.reason, outcome.words[:_WORDS_LIMIT])
+    retry = Retried(attempt.position, 0.0, outcome.reason, attempt.number)
+    return Decision(retry=retry, credential=verdict)
+
+
+def strictest(
+    first: CredentialVerdict | None, second: CredentialVerdict | None
+) -> CredentialVerdict | None:
+    """Return the stricter: a pause over a freeze, a longer freeze over a shorter."""
+    if first is None or second is None:
+        return first or second
+    if first.freeze_seconds is None or second.freeze_seconds is None:
+        return first if first.freeze_seconds is None else second
+    return first if first.freeze_seconds >= second.freeze_seconds else second

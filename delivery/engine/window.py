@@ -1,0 +1,51 @@
+"""A window: up to 500 recipients prepared together, sent together, but never waited for as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from delivery.chunks.chunk import Ended
+from delivery.push import Encoded, Provider
+
+# A window closes when this share has answered, or after this long: it is no barrier.
+CLOSE_SHARE = 0.98
+CLOSE_SECONDS = 0.5
+# At most this long a stretch of the message's rate is planned at once.
+RATE_STRETCH_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """An encoded push and the recipient it is for."""
+
+    position: int
+    target_id: int
+    encoded: Encoded
+
+
+@dataclass(slots=True)
+class Window:
+    """Recipients on their way. Moments are monotonic seconds."""
+
+    positions: Sequence[int]
+    pushes: Sequence[Addressed]
+    ended: Sequence[Ended]  # suppressed while preparing
+    provider: Provider
+    not_before: float
+    expires_in_seconds: float
+    is_intended: bool = False
+    sent_at: float = 0.0
+    answered: int = 0
+
+    def is_closed(self, now: float) -> bool:
+        """Tell whether the next window may open, although stragglers may be missing."""
+        return (
+            self.answered >= CLOSE_SHARE * len(self.pushes) or now - self.sent_at >= CLOSE_SECONDS
+        )
+
+
+def window_size(limit: int, rate_per_second: float | None, room: int) -> int:
+    """Return how many recipients the next window takes: limit, rate and in-doubt room bound it."""
+    size = min(limit, room)
+    if rate_per_second is not None:
+        size = min(size, max(1, int(rate_per_second * RATE_STRETCH_SECONDS)))
+    return max(0, size)

@@ -1,0 +1,130 @@
+"""What became of a message's recipients, always adding up to those targeted."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from core.database import rows
+from delivery.messages.message import Delivery, Message, Progress, Waiting
+from delivery.states import RecipientState
+
+_WAITING_WORDS = {
+    "message_paused": "The message is paused; resume it to go on.",
+    "project_frozen": "The gateway asked for a pause (Retry-After); sending goes on by itself.",
+}
+
+
+def read(connection: Connection, message: Message) -> Progress:
+    """Return the progress from one snapshot: ended plus open is what was targeted."""
+    counts, reasons, waiting, open_recipients = (
+        _empty(),
+        defaultdict[str, dict[str, int]](dict),
+        [],
+        0,
+    )
+    for row in _snapshot(connection, message):
+        if row.kind == "ended":
+            counts[row.state] = counts.get(row.state, 0) + row.recipients
+            if row.reason:
+                reasons[row.state][row.reason] = row.recipients
+        else:
+            open_recipients += row.recipients
+            if row.reason:
+                words = row.words or _WAITING_WORDS.get(row.reason, "")
+                waiting.append(Waiting(row.reason, words, row.recipients, row.due_at))
+    return Progress(counts, dict(reasons), open_recipients, tuple(waiting))
+
+
+def _empty() -> dict[str, int]:
+    return {state.value: 0 for state in RecipientState}
+
+
+def _snapshot(connection: Connection, message: Message) -> Sequence[Any]:
+    # One statement, so that a window recorded meanwhile is seen whole or not at all.
+    return rows(
+        connection,
+        """
+        SELECT 'ended' AS kind, state, nullif(reason, '') AS reason, NULL AS words,
+               sum(recipients)::bigint AS recipients, NULL::timestamptz AS due_at
+        FROM (SELECT state, reason, recipients FROM message_count
+              WHERE app_id = :app_id AND message_id = :id
+              UNION ALL
+              SELECT state, reason, recipients FROM message_delta
+              WHERE app_id = :app_id AND message_id = :id) AS parts
+        GROUP BY state, reason
+        UNION ALL
+        SELECT 'open', NULL,
+               CASE WHEN k.state = 'paused' THEN coalesce(k.reason, 'credential_paused')
+                    WHEN k.state = 'retired' THEN 'credential_retired'
+                    WHEN k.frozen_until > clock_timestamp() THEN 'project_frozen'
+                    WHEN :state = 'paused' THEN 'message_paused'
+                    ELSE c.wait_reason END,
+               CASE WHEN k.state = 'paused' THEN k.reason_text
+                    WHEN k.state = 'retired' THEN 'The credential was deleted; add a new one.'
+                    ELSE NULL END,
+               sum(c.remaining)::bigint, min(c.due_at)
+        FROM chunk c
+        JOIN credential k ON k.app_id = c.app_id AND k.id = c.credential_id
+        WHERE c.app_id = :app_id AND c.message_id = :id
+        GROUP BY 3, 4
+        """,
+        app_id=message.app_id,
+        id=message.id,
+        state=message.state.value,
+    )
+
+
+def deliveries(
+    connection: Connection,
+    message: Message,
+    *,
+    limit: int,
+    state: str | None,
+    after: tuple[int, int],
+) -> Sequence[Delivery]:
+    """Return up to `limit` ends ordered by (device id, person id), after the given pair."""
+    if message.day is None:
+        return []
+    found = rows(
+        connection,
+        """
+        SELECT coalesce(l.device_id, 0) AS device_id, l.person_id, d.public_id AS device,
+               l.state, l.reason, l.gateway, l.attempt, l.at
+        FROM ledger l LEFT JOIN device d ON d.app_id = l.app_id AND d.id = l.device_id
+        WHERE l.app_id = :app_id AND l.message_id = :id AND l.day = :day
+          AND (CAST(:state AS text) IS NULL OR l.state = :state)
+          AND (coalesce(l.device_id, 0), coalesce(l.person_id, 0)) > (:device_id, :person_id)
+        ORDER BY coalesce(l.device_id, 0), coalesce(l.person_id, 0) LIMIT :limit
+        """,
+        app_id=message.app_id,
+        id=message.id,
+        day=message.day,
+        state=state,
+        device_id=after[0],
+        person_id=after[1],
+        limit=limit,
+    )
+    return list(found)
+
+
+def roll_up(connection: Connection, limit: int = 10_000) -> None:
+    """Fold the oldest deltas into the counts; safe to run in several schedulers at once."""
+    connection.execute(
+        text(
+            """
+            WITH taken AS (
+                DELETE FROM message_delta WHERE id IN (
+                    SELECT id FROM message_delta ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
+                RETURNING app_id, message_id, state, reason, recipients)
+            INSERT INTO message_count AS c (app_id, message_id, state, reason, recipients)
+            SELECT app_id, message_id, state, reason, sum(recipients) FROM taken
+            GROUP BY app_id, message_id, state, reason
+            ORDER BY app_id, message_id, state, reason
+            ON CONFLICT (app_id, message_id, state, reason)
+            DO UPDATE SET recipients = c.recipients + excluded.recipients
+            """
+        ),
+        {"limit": limit},
+    )
