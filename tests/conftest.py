@@ -1,0 +1,110 @@
+"""Fixtures over real servers; every test finds an empty, migrated database."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import Connection, Engine
+
+from api.services.pair import EmbeddedOptions, Pair, Urls, embedded_pair
+from core.database import open_engine
+from tests.databases import cloned, ensure_template
+from tests.servers import SERVERS, Servers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the full form of every proof")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    servers = config.stash[SERVERS] = Servers()
+    if config.getoption("tx", None):
+        # Workers inherit the environment: the pair must run before they start.
+        servers.urls()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SERVERS in config.stash:
+        config.stash[SERVERS].close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session")
+def urls(pytestconfig: pytest.Config) -> Urls:
+    """The servers of this run; tests want the narrower fixtures below."""
+    return pytestconfig.stash[SERVERS].urls()
+
+
+@pytest.fixture(scope="session")
+def template(pytestconfig: pytest.Config, urls: Urls) -> str:
+    """The name of the migrated template database."""
+    return ensure_template(urls.database_url, pytestconfig.stash[SERVERS].run)
+
+
+@pytest.fixture(scope="session")
+def database_url(urls: Urls, template: str) -> Iterator[str]:
+    """A migrated database of this worker; what a test commits here, others see."""
+    with cloned(urls.database_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database(urls: Urls, template: str) -> Iterator[str]:
+    """A migrated, empty database of this test alone, for tests that commit."""
+    with cloned(urls.database_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on this worker's database."""
+    engine = open_engine(database_url, pool_size=5)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    """A connection whose work is rolled back after the test."""
+    with engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
+
+
+@pytest.fixture(scope="session")
+def redis_url(urls: Urls) -> str:
+    """A Redis server that others use too: put `redis_prefix` before every key."""
+    return urls.redis_url
+
+
+@pytest.fixture
+def redis_prefix(redis_url: str) -> Iterator[str]:
+    """A random start of keys; what begins with it is removed after the test."""
+    prefix = f"test-{secrets.token_hex(6)}:"
+    yield prefix
+    with redis.Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(match=f"{prefix}*", count=1000):
+            client.delete(key)
+
+
+@pytest.fixture(scope="session")
+def broker_url(urls: Urls) -> str:
+    """The broker of this worker alone."""
+    return urls.broker_url
+
+
+@pytest.fixture
+def own_pair(tmp_path: Path) -> Iterator[Pair]:
+    """Servers of this test alone, to be killed, emptied and restarted (unmigrated)."""
+    with embedded_pair(EmbeddedOptions(tmp_path / "state", durable=False, fresh=True)) as pair:
+        yield pair
