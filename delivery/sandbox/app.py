@@ -3,17 +3,13 @@
 import asyncio
 from typing import Any
 
-import orjson
-
-from delivery.sandbox import apns
 from delivery.sandbox.answer import Answer, Reply, Request
 from delivery.sandbox.apns_gateway import answer_apns
 from delivery.sandbox.connections import Connection
 from delivery.sandbox.control import answer_control
 from delivery.sandbox.fcm_gateway import answer_fcm, answer_token
 from delivery.sandbox.gateway import Gateway
-from delivery.sandbox.profile import draw, latency_seconds
-from delivery.sandbox.record import pair_hash
+from delivery.sandbox.sink import sink
 
 
 class App:
@@ -41,15 +37,15 @@ class App:
             connection = gateway.connections.get(scope.client) or self._meet(scope, protocol)
             body = await protocol()
             if gateway.profile.sink and path != "/token":
-                provider, reply = self._sink(path, scope.headers, body)
-            else:
-                provider, reply = self._route(scope, path, body, connection)
+                await _sink(gateway, scope, protocol, path, body)
+                return
+            provider, reply = self._route(scope, path, body, connection)
             if reply.delay_seconds:
                 await asyncio.sleep(reply.delay_seconds)
             if reply.hangs:
                 await self._hang(connection)
             answer = reply.answer
-            record.answers[provider, answer.status, answer.label] += 1
+            record.count(provider, answer.status, answer.label)
             _send(protocol, answer)
         finally:
             record.leave()
@@ -67,30 +63,6 @@ class App:
             return "fcm", answer_fcm(self._gateway, request)
         reply = answer_apns(self._gateway, request, connection, certificate=self._certificate)
         return "apns", reply
-
-    def _sink(self, path: str, headers: Any, body: bytes) -> tuple[str, Reply]:
-        """Take any push that names a token and has a body, and keep a hash of it."""
-        gateway = self._gateway
-        try:
-            if path.startswith(apns.PATH):
-                provider, token = "apns", path[len(apns.PATH) :]
-                message = headers.get("apns-id") or headers.get("apns-collapse-id") or ""
-                answer = Answer(200, "accepted", (("apns-id", message),))
-            else:
-                provider, sent = "fcm", orjson.loads(body)["message"]
-                token = sent.get("token") or sent["fid"]
-                data = sent.get("data") or sent["android"]["data"]
-                keys = gateway.profile.message_keys
-                message = next(data[key] for key in keys if key in data)
-                answer = _SUNK
-        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError, StopIteration):
-            return "sink", Reply(Answer(400, "unreadable"))
-        pair = pair_hash(token, message)
-        gateway.record.accept(pair, body)
-        if gateway.profile.latency is None:
-            return provider, Reply(answer)
-        drawn = draw(gateway.profile.seed, 1, pair)
-        return provider, Reply(answer, latency_seconds(gateway.profile.latency, drawn))
 
     def _meet(self, scope: Any, protocol: Any) -> Connection:
         """Remember a connection from its first request until it closes."""
@@ -126,17 +98,22 @@ class App:
         _send(protocol, answer_control(self._gateway, request))
 
 
+async def _sink(gateway: Gateway, scope: Any, protocol: Any, path: str, body: bytes) -> None:
+    record = gateway.record
+    sunk = sink(record, gateway.profile, path, scope.headers, body)
+    provider, status, headers, content, wait = sunk
+    if wait:
+        await asyncio.sleep(wait)
+    record.count(provider, status, "accepted" if status == 200 else "unreadable")
+    if content:
+        protocol.response_bytes(status, headers, content)
+    else:
+        protocol.response_empty(status, headers)
+
+
 def _send(protocol: Any, answer: Answer) -> None:
     headers = list(answer.headers)
     if answer.body:
         protocol.response_bytes(answer.status, headers, answer.body)
     else:
         protocol.response_empty(answer.status, headers)
-
-
-_SUNK = Answer(
-    200,
-    "accepted",
-    (("content-type", "application/json; charset=UTF-8"),),
-    b'{"name":"projects/sink/messages/0:1"}',
-)

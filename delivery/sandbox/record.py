@@ -24,6 +24,7 @@ class Record:
     def __init__(self, accepted_file: Path) -> None:
         descriptor = os.open(accepted_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         self._path = accepted_file
+        self.in_flight = 0
         self._file = os.fdopen(descriptor, "w+b")
         self.reset()
 
@@ -36,8 +37,7 @@ class Record:
         self._file.seek(0)
         self._file.truncate()
         self.requests = 0
-        self.in_flight = 0
-        self.peak_in_flight = 0
+        self.peak_in_flight = self.in_flight
         self.accepted = 0
         self.validated = 0
         self.duplicates = 0
@@ -61,7 +61,11 @@ class Record:
 
     def leave(self) -> None:
         """Count a request as answered or abandoned."""
-        self.in_flight = max(0, self.in_flight - 1)
+        self.in_flight -= 1
+
+    def count(self, provider: str, status: int, label: str) -> None:
+        """Count an answer."""
+        self.answers[provider, status, label] += 1
 
     def attempt(self, pair: int) -> int:
         """Count an attempt of a push whose outcome depends on it; 1 is the first."""

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import signal
 import socket
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from delivery.sandbox.gateway import Gateway
 from delivery.sandbox.profile import Profile
 
 _STOP_SECONDS = 0.5
-_READY_SECONDS = 20.0
+_READY_LOOKS, _LOOK_SECONDS = 1000, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ def serve(options: Options) -> None:
     options.ready_file.unlink(missing_ok=True)
     if not (options.keep_authority and AuthorityFiles(options.folder).ca.exists()):
         make_authority(options.folder, options.names)
+    # Requests make many short-lived objects and no cycles; full collections only cost time.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     asyncio.run(_serve(options))
 
 
@@ -68,19 +73,20 @@ async def _serve(options: Options) -> None:
         app = App(gateway, stopping, certificate=certificate, control=options.control)
         servers.append(_server(app, options, port, certificate=certificate))
     tasks = [asyncio.create_task(server.serve()) for server in servers]
+    code = 1
     try:
-        await _announce(options, ports, tasks)
-        await asyncio.wait(
-            [asyncio.create_task(stopping.wait()), *tasks],
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-    finally:
-        options.ready_file.unlink(missing_ok=True)
-        stopping.set()
-        await _stop(servers, tasks)
-        gateway.record.close()
-        # An idle client may keep its connection, and with it granian's threads, for hours.
-        os._exit(0)
+        await _announce(options, ports)
+        waits = [asyncio.create_task(stopping.wait()), *tasks]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        code = 0 if stopping.is_set() else 1
+    except TimeoutError:
+        sys.stderr.write(f"no answer on {options.host}, ports {ports}\n")
+    options.ready_file.unlink(missing_ok=True)
+    stopping.set()
+    await _stop(servers, tasks)
+    gateway.record.close()
+    # An idle client may keep its connection, and with it granian's threads, for hours.
+    os._exit(code)
 
 
 def _server(app: App, options: Options, port: int, *, certificate: bool) -> Server:
@@ -114,14 +120,15 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-async def _announce(options: Options, ports: list[int], tasks: list[asyncio.Task[None]]) -> None:
-    """Write the ready file once every port takes connections."""
-    async with asyncio.timeout(_READY_SECONDS):
-        for port in ports:
-            while not await _answers(options.host, port):
-                if any(task.done() for task in tasks):
-                    return
-                await asyncio.sleep(0.02)
+async def _announce(options: Options, ports: list[int]) -> None:
+    """Write the ready file once every port takes connections; raises TimeoutError."""
+    for port in ports:
+        for _ in range(_READY_LOOKS):
+            if await _answers(options.host, port):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            raise TimeoutError
     main, *rest = ports
     ready = {
         "pid": os.getpid(),
