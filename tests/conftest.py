@@ -1,5 +1,6 @@
 """Fixtures over real servers; every test finds an empty, migrated database."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith("CARILLON_")]:
+        # The settings of whoever runs the tests must not decide their outcome.
+        if not name.startswith("CARILLON_TEST_"):
+            del os.environ[name]
     servers = config.stash[SERVERS] = Servers()
     if config.getoption("tx", None):
         # Workers inherit the environment: the pair must run before they start.

@@ -1,0 +1,58 @@
+"""`./carillon test`: the tests on embedded servers that are started once for the whole run."""
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from api.services.trial import trial_pair
+
+_ROOT = Path(__file__).resolve().parents[2]
+# On two cores a third process only waits; stealing work evens out slow files.
+_DEFAULTS = ("-n", "2", "--dist", "worksteal")
+_GIVEN = ("CARILLON_TEST_DATABASE_URL", "CARILLON_TEST_REDIS_URL")
+_STOP_SECONDS = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `test`."""
+    parser.add_argument("--long", action="store_true", help="run the full form of every proof")
+    parser.epilog = "Everything else is handed to pytest."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run pytest in two processes and return its exit code."""
+    long = ["--long"] if args.long else []
+    command = [sys.executable, "-m", "pytest", *_DEFAULTS, *long, *args.passed_on]
+    with _servers() as addresses:
+        return _run(command, {**os.environ, **addresses})
+
+
+@contextlib.contextmanager
+def _servers() -> Iterator[Mapping[str, str]]:
+    if all(name in os.environ for name in _GIVEN):
+        yield {}
+        return
+    with trial_pair(_ROOT / ".carillon" / "test") as pair:
+        yield dict(zip(_GIVEN, (pair.database_url, pair.redis_url), strict=True))
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> int:
+    process = subprocess.Popen(command, cwd=_ROOT, env=environment)  # noqa: S603 - pytest, no shell.
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # The terminal has told pytest as well; it ends by itself, with its report.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        raise
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+            process.kill()
+            process.wait()
