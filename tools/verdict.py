@@ -18,7 +18,7 @@ TERMINAL = ("accepted", "gone", "rejected", "expired", "unknown", "suppressed")
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class Counts:
     """How many tests ended how; an error counts as a failure."""
 
     passed: int
@@ -32,21 +32,21 @@ class Tests:
         return f"{self.passed} passed, {self.failed} failed{skipped}"
 
 
-def read_tests(path: Path) -> Tests:
+def read_tests(path: Path) -> Counts:
     """Return the counts of a JUnit report; without a readable one, no test passed."""
     try:
         suites = list(ElementTree.parse(path).getroot().iter("testsuite"))
     except (OSError, ElementTree.ParseError):
-        return Tests(0, 0, 0)
+        return Counts(0, 0, 0)
 
     def total(*names: str) -> int:
         return sum(int(suite.get(name, "0")) for suite in suites for name in names)
 
     failed, skipped = total("failures", "errors"), total("skipped")
-    return Tests(total("tests") - failed - skipped, failed, skipped)
+    return Counts(total("tests") - failed - skipped, failed, skipped)
 
 
-def judge_tests(tests: Tests) -> list[str]:
+def judge_tests(tests: Counts) -> list[str]:
     """Return what is wrong with the tests: none at all, failures, or skips, which hide things."""
     wrong = []
     if not tests.passed:
