@@ -130,5 +130,3 @@ class Binding:
             handle.easy.close()
         self._idle.clear()
         self._multi.close()
-
-

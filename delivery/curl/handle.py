@@ -52,8 +52,8 @@ class Handle:
         for buffer in (self._head, self._answer):
             buffer.seek(0)
             buffer.truncate()
-        lines = [f"{name}: {value}" for name, value in request.headers]
-        lines.append("accept:")
+        lines = [f"{name}: {value}".encode() for name, value in request.headers]
+        lines.append(b"accept:")
         easy = self.easy
         easy.setopt(pycurl.URL, request.url)
         easy.setopt(pycurl.HTTPHEADER, lines)

@@ -1,0 +1,123 @@
+"""APNs as a provider, with a signing key or a certificate."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from core.clock import utc_now
+from delivery.outcome import Outcome, Paused, Rejected
+from delivery.providers import apns_payload
+from delivery.providers.apns_outcome import (
+    ABOUT_TOPIC,
+    NEEDS_NEW_CONNECTION,
+    classify,
+    refused_again,
+)
+from delivery.providers.certificate import ClientCertificate
+from delivery.providers.provider_token import issued_at, provider_token
+from delivery.providers.undelivered import result_outcome
+from delivery.push import Encoded, Push, Report, Unsendable
+from delivery.transport import Answer, Identity, Request, Result, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A .p8 file with the ids Apple gave it."""
+
+    p8: str
+    key_id: str
+    team_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsAccount:
+    """Who pushes where: `name` tells the connections of credentials apart."""
+
+    name: str
+    base_url: str
+    topic: str | None
+    secret: SigningKey | ClientCertificate
+
+
+class ApnsProvider:
+    """Sends under one credential; implements `delivery.push.Provider`.
+
+    Some faults bind a connection rather than a push. After one of them the next pushes go over
+    connections of a new generation; if a generation never got anything through, a new one is no
+    cure and the credential pauses.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        account: ApnsAccount,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._transport = transport
+        self._account = account
+        self._clock = clock
+        self._base_url = account.base_url.rstrip("/")
+        self._generation = 0
+        self._proven = True
+        self._token: tuple[int, str] | None = None
+
+    def encode(self, push: Push) -> Encoded | Unsendable:
+        """Build the request; pure."""
+        return apns_payload.encode(push, self._account.topic)
+
+    def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
+        """Start all of `pushes`."""
+        deadline = time.monotonic() + timeout_seconds
+        headers, identity = self._authorization(), self._identity()
+        generation = self._generation
+        for push in pushes:
+            left = max(0.001, deadline - time.monotonic())
+            url = self._base_url + push.path
+            request = Request(url, headers + push.headers, push.body, identity, left)
+            self._transport.submit(request, partial(self._answered, push, report, generation))
+
+    def _authorization(self) -> tuple[tuple[str, str], ...]:
+        secret, content = self._account.secret, ("content-type", "application/json")
+        if isinstance(secret, ClientCertificate):
+            return (content,)
+        now = self._clock()
+        slot = issued_at(now)
+        if self._token is None or self._token[0] != slot:
+            self._token = slot, provider_token(secret.p8, secret.key_id, secret.team_id, now)
+        return (("authorization", f"bearer {self._token[1]}"), content)
+
+    def _identity(self) -> Identity:
+        binding = f"apns {self._account.name} {self._generation}"
+        secret = self._account.secret
+        if isinstance(secret, ClientCertificate):
+            return Identity(binding, secret.certificate, secret.private_key)
+        return Identity(binding)
+
+    def _answered(self, push: Encoded, report: Report, generation: int, result: Result) -> None:
+        if not isinstance(result, Answer):
+            report(push, result_outcome(result))
+            return
+        report(push, self._judge(push, generation, classify(result, self._clock())))
+
+    def _judge(self, push: Encoded, generation: int, outcome: Outcome) -> Outcome:
+        reason = getattr(outcome, "reason", "")
+        if reason in NEEDS_NEW_CONNECTION:
+            return self._renew_connection(generation, reason) or outcome
+        if generation == self._generation:
+            self._proven = True
+        own_topic = push.push.topic is not None and push.push.topic != self._account.topic
+        if isinstance(outcome, Paused) and reason in ABOUT_TOPIC and own_topic:
+            # A device that names a topic of its own must not stop everybody else's pushes.
+            return Rejected(reason, outcome.words, suspect=True)
+        return outcome
+
+    def _renew_connection(self, generation: int, reason: str) -> Paused | None:
+        if generation != self._generation:
+            return None
+        fault = None if self._proven else refused_again(reason)
+        self._generation += 1
+        self._proven = False
+        return fault

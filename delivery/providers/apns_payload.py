@@ -1,0 +1,139 @@
+"""From a push to an APNs request; pure.
+
+https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification
+https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from delivery.providers.content import (
+    APNS_COLLAPSE_ID_LIMIT_BYTES,
+    APNS_LIMIT_BYTES,
+    APNS_VOIP_LIMIT_BYTES,
+    IMAGE_KEY,
+    custom_data,
+    is_silent,
+    to_json,
+    too_large,
+)
+from delivery.push import Encoded, Notification, Push, Unsendable
+
+
+@dataclass(frozen=True, slots=True)
+class PushType:
+    """The value of apns-push-type and what its topic adds to the bundle id."""
+
+    name: str
+    suffix: str = ""
+
+
+PUSH_TYPES = {
+    "alert": PushType("alert"),
+    "voip": PushType("voip", ".voip"),
+    "live_activity": PushType("liveactivity", ".push-type.liveactivity"),
+    "complication": PushType("complication", ".complication"),
+    "controls": PushType("controls", ".push-type.controls"),
+    "file_provider": PushType("fileprovider", ".pushkit.fileprovider"),
+    "location": PushType("location", ".location-query"),
+    "mdm": PushType("mdm"),
+    "push_to_talk": PushType("pushtotalk", ".voip-ptt"),
+    "widgets": PushType("widgets", ".push-type.widgets"),
+}
+_BACKGROUND = PushType("background")
+_LIVE_ACTIVITY_KEYS = ("timestamp", "event")
+
+
+def aps(notification: Notification) -> dict[str, Any]:
+    """Return the aps dictionary; a silent push may hold nothing but content-available."""
+    if is_silent(notification):
+        return {"content-available": 1}
+    parts = {
+        "title": notification.title,
+        "subtitle": notification.subtitle,
+        "body": notification.body,
+    }
+    alert = {name: text for name, text in parts.items() if text}
+    found: dict[str, Any] = {"alert": alert} if alert else {}
+    if notification.badge is not None:
+        found["badge"] = notification.badge
+    if notification.sound:
+        found["sound"] = notification.sound
+    if notification.image:
+        # The app's notification service extension fetches the picture.
+        found["mutable-content"] = 1
+    return found | dict(notification.extra)
+
+
+def encode(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
+    """Build the request for one device token; `bundle_id` is the credential's topic."""
+    kind = push_type(push)
+    if kind is None:
+        return Unsendable("render_error", f"APNs knows no target of kind {push.kind!r}.")
+    body = _body(push)
+    if isinstance(body, Unsendable):
+        return body
+    limit = APNS_VOIP_LIMIT_BYTES if push.kind == "voip" else APNS_LIMIT_BYTES
+    if len(body) > limit:
+        return too_large("The APNs payload", len(body), limit)
+    headers = _headers(push, kind, bundle_id)
+    if isinstance(headers, Unsendable):
+        return headers
+    return Encoded(push, "/3/device/" + quote(push.token, safe=""), headers, body)
+
+
+def push_type(push: Push) -> PushType | None:
+    """Return the push type of a push, None for a kind of target APNs does not have."""
+    if push.kind == "alert" and is_silent(push.notification):
+        return _BACKGROUND
+    return PUSH_TYPES.get(push.kind)
+
+
+def _body(push: Push) -> bytes | Unsendable:
+    data = custom_data(push)
+    if isinstance(data, Unsendable):
+        return data
+    inner = dict(push.notification.extra) if _is_live(push) else aps(push.notification)
+    missing = [key for key in _LIVE_ACTIVITY_KEYS if _is_live(push) and key not in inner]
+    if missing:
+        return Unsendable("render_error", f"A Live Activity push needs aps.{missing[0]}.")
+    if push.notification.image:
+        data.setdefault(IMAGE_KEY, push.notification.image)
+    return to_json({"aps": inner, **data})
+
+
+def _is_live(push: Push) -> bool:
+    return push.kind == "live_activity"
+
+
+def _headers(
+    push: Push, kind: PushType, bundle_id: str | None
+) -> tuple[tuple[str, str], ...] | Unsendable:
+    # A re-send carries the same apns-id and the same collapse id, so it replaces the first.
+    collapse_id = push.collapse_id or (str(push.id) if kind.name == "alert" else None)
+    if collapse_id and len(collapse_id.encode()) > APNS_COLLAPSE_ID_LIMIT_BYTES:
+        size = len(collapse_id.encode())
+        return too_large("The collapse id", size, APNS_COLLAPSE_ID_LIMIT_BYTES)
+    headers = [
+        ("apns-id", str(push.id)),
+        ("apns-push-type", kind.name),
+        ("apns-priority", "10" if push.priority == "high" and kind is not _BACKGROUND else "5"),
+        ("apns-expiration", str(int(push.expires_at.timestamp()))),
+    ]
+    topic = push.topic or bundle_id
+    if topic:
+        headers.append(("apns-topic", _suffixed(topic, kind.suffix)))
+    if collapse_id:
+        headers.append(("apns-collapse-id", collapse_id))
+    if not all(_is_header_text(value) for _, value in headers):
+        return Unsendable("render_error", "The topic or collapse id holds a control character.")
+    return tuple(headers)
+
+
+def _suffixed(topic: str, suffix: str) -> str:
+    return topic if topic.endswith(suffix) else topic + suffix
+
+
+def _is_header_text(value: str) -> bool:
+    return all(char >= " " and char != "\x7f" for char in value)

@@ -1,0 +1,56 @@
+"""Outcomes that no gateway answered: what the transport says about a request; pure."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from delivery.outcome import Outcome, Paused, Retry, Scope, Unknown
+from delivery.transport import Ambiguous, NotProcessed
+
+_RETRY_AFTER_CEILING_SECONDS = 86_400.0
+
+
+def result_outcome(result: NotProcessed | Ambiguous) -> Outcome:
+    """Return the outcome of a request without an answer."""
+    if isinstance(result, Ambiguous):
+        return Unknown("timeout" if result.reason == "timeout" else "connection_lost")
+    if result.fault == "certificate":
+        return Paused(
+            "gateway_not_trusted",
+            f"No trusted connection to the gateway: {result.reason}. Check the gateway's address, "
+            "CARILLON_GATEWAY_CA_FILE and this machine's clock.",
+        )
+    reason = "gateway_unreachable" if result.fault == "connect" else "stream_refused"
+    return Retry(reason, Scope.CONNECTION, counts=False)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds that Retry-After asks for, given as seconds or as an HTTP date.
+
+    None when it is absent or unreadable; never negative, at most a day.
+    """
+    text = headers.get("retry-after", "").strip()
+    seconds = _seconds(text)
+    if seconds is None:
+        seconds = _seconds_until(text, now)
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return min(max(seconds, 0.0), _RETRY_AFTER_CEILING_SECONDS)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _seconds_until(text: str, now: datetime) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - now).total_seconds()
