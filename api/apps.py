@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api import audit
 from api.answers import Answer
 from api.calls import AdminCall, AppAdminCall, OperatorCall
-from api.fields import Cursor, Document, Limit, Name, Page, Payload
+from api.fields import FIRST_PAGE, Cursor, Document, Limit, Name, Page, Payload
 from api.idempotency import run_once
 from api.openapi import answers, problems
 from api.route import DoorRoute
@@ -91,13 +91,13 @@ def create_app(call: OperatorCall, body: AppPayload) -> Response:
 def list_apps(
     call: AdminCall,
     limit: Annotated[Limit, Query()] = 50,
-    cursor: Annotated[Cursor, Query()] = None,
+    cursor: Annotated[Cursor, Query()] = FIRST_PAGE,
 ) -> Response:
     """List the apps this key reaches: all for an operator, else its own."""
 
     def work(connection: Connection) -> Answer:
         if call.principal.is_operator:
-            rows = repository.list_after(connection, int(cursor or 0), limit + 1)
+            rows = repository.list_after(connection, cursor, limit + 1)
         else:
             rows = [repository.find(connection, call.app.id)]
         page = AppPage.cut(rows, limit, data=[to_document(row) for row in rows[:limit]])

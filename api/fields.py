@@ -1,12 +1,19 @@
 """Pieces of payloads that several resources share, as strict pydantic types."""
 
+import base64
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-CURSOR_PATTERN = r"^[0-9]{1,18}$"
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -37,6 +44,23 @@ def _parse_moment(value: Any) -> Any:
     return moment
 
 
+def encode_cursor(row_id: int) -> str:
+    """Return the opaque cursor of the page that begins behind this row."""
+    return base64.urlsafe_b64encode(row_id.to_bytes(8)).decode().rstrip("=")
+
+
+def _decode_cursor(value: Any) -> Any:
+    if value == FIRST_PAGE:
+        return value
+    try:
+        row_id = int.from_bytes(base64.urlsafe_b64decode(f"{value}="))
+    except ValueError:
+        row_id = -1
+    if not 0 <= row_id < 2**63 or encode_cursor(row_id) != value:
+        raise ValueError("must be the `next_cursor` of a page")
+    return row_id
+
+
 Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -46,9 +70,12 @@ ExternalId = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[
-    str | None,
-    Field(pattern=CURSOR_PATTERN, description="The `next_cursor` of the page before."),
+    int,
+    BeforeValidator(_decode_cursor),
+    WithJsonSchema({"type": "string"}),
+    Field(description="The `next_cursor` of the page before."),
 ]
+FIRST_PAGE = 0
 
 
 class Page(Document):
@@ -60,4 +87,4 @@ class Page(Document):
     def cut(cls, rows: list[Any], limit: int, **values: Any) -> Self:
         """Return the page of `rows`, which hold one row more than `limit` if more follow."""
         more = len(rows) > limit
-        return cls(next_cursor=str(rows[limit - 1].id) if more else None, **values)
+        return cls(next_cursor=encode_cursor(rows[limit - 1].id) if more else None, **values)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import apps, health
+from api import apps, credentials, health, keys
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
@@ -20,6 +20,8 @@ from core.telemetry import configure_logging
 MODULES: Mapping[str, APIRouter] = MappingProxyType(
     {
         "apps": apps.router,
+        "credentials": credentials.router,
+        "keys": keys.router,
     }
 )
 _DESCRIPTION = """Push notifications through FCM and APNs.

@@ -24,6 +24,7 @@ from core.errors import CarillonError, FieldError, InvalidPayloadError, Unavaila
 
 _LOGGER = logging.getLogger(__name__)
 _ERROR_LIMIT = 100
+_MESSAGE_LIMIT = 500
 
 # What pydantic calls a mistake, and what we promise to call it. All else is `invalid_value`.
 _FIELD_CODES = {
@@ -128,19 +129,42 @@ def _from_data_error(_error: Exception) -> CarillonError:
 
 
 def _from_validation(error: RequestValidationError) -> CarillonError:
-    return InvalidPayloadError(fields=tuple(map(to_field_error, error.errors())))
+    return InvalidPayloadError(
+        fields=tuple(to_field_error(item, error.body) for item in error.errors())
+    )
 
 
-def to_field_error(item: Any) -> FieldError:
+def to_field_error(item: Any, body: Any) -> FieldError:
     """Return one of pydantic's mistakes as ours; its `loc` starts with the place: body, query."""
-    return FieldError(_pointer(item["loc"]), _field_code(item["type"]), item["msg"])
-
-
-def _pointer(location: Sequence[str | int]) -> str:
-    place, *rest = location
+    place, *rest = item["loc"]
+    code = _field_code(item["type"])
     if place == "body":
-        return "".join(map(pointer_step, rest))
-    return f"{place}:" + ".".join(map(str, rest))
+        pointer = _pointer(rest, body, is_missing=code == "missing")
+    else:
+        pointer = f"{place}:" + ".".join(map(str, rest))
+    if item["type"].startswith("union_tag_"):
+        pointer += pointer_step(item["ctx"]["discriminator"].strip("'"))
+    message = item["msg"].removeprefix("Value error, ")
+    return FieldError(pointer, code, message[:_MESSAGE_LIMIT])
+
+
+def _pointer(location: Sequence[str | int], value: Any, *, is_missing: bool) -> str:
+    """Return the JSON pointer of a location; pydantic also names union members on the way."""
+    pointer = ""
+    for position, step in enumerate(location):
+        is_last = position == len(location) - 1
+        if _has(value, step):
+            value = value[step]
+        elif not (is_last and is_missing):
+            continue
+        pointer += pointer_step(step)
+    return pointer
+
+
+def _has(value: Any, step: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
 
 
 def _field_code(kind: str) -> str:

@@ -12,6 +12,7 @@ from api.access import authenticate
 from api.context import Services
 from api.errors import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from api.json_body import parse_json
+from core.errors import NotFoundError
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -42,6 +43,9 @@ class DoorRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             services: Services = request.app.state.services
+            if any("\0" in str(value) for value in request.path_params.values()):
+                # No id holds it, and PostgreSQL could not even be asked.
+                raise NotFoundError
             request.state.principal = await run_in_threadpool(authenticate, services, request)
             request.state.raw_body = b""
             if takes_body:
