@@ -61,7 +61,8 @@ def _run(name: str, arguments: list[str]) -> int:
     command = cast("CommandModule", module)
     parser = argparse.ArgumentParser(prog=f"./carillon {name}", description=COMMANDS[name])
     command.add_arguments(parser)
-    args, args.passed_on = parser.parse_known_args(arguments)
+    args, unknown = parser.parse_known_args(arguments)
+    args.passed_on = unknown
     if args.passed_on and name not in _PASSING_ON:
         parser.error(f"unknown arguments: {' '.join(args.passed_on)}")
     return command.run(args)

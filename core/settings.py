@@ -8,16 +8,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
 
+_CLONE = Path(__file__).resolve().parents[1]
+
 
 class Settings(BaseSettings):
     """The settings of one process; docs/reference/settings.md lists them all."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CARILLON_", env_file=".env", frozen=True, extra="ignore"
+        env_prefix="CARILLON_", env_file=_CLONE / ".env", frozen=True, extra="ignore"
     )
 
     environment: Literal["development", "staging", "production"] = "development"
-    state_dir: Path = Path(".carillon")
+    state_dir: Path = _CLONE / ".carillon"
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
     broker_url: SecretStr | None = None
