@@ -35,6 +35,7 @@ class Binding:
         self._idle: list[Handle] = []
         self._active: dict[pycurl.Curl, Handle] = {}
         self.due_at = math.inf
+        self.used_at = time.monotonic()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, options.connections)
@@ -65,7 +66,8 @@ class Binding:
 
     def submit(self, request: Request, done: Done) -> None:
         """Start a request, or queue it when all streams are taken."""
-        deadline = time.monotonic() + request.timeout_seconds
+        self.used_at = time.monotonic()
+        deadline = self.used_at + request.timeout_seconds
         if self._waiting or len(self._active) >= self._options.streams:
             self._waiting.append((request, done, deadline))
         else:
@@ -84,11 +86,10 @@ class Binding:
         )
         self._multi.socket_action(fd, mask)
 
-    def tick(self, now: float) -> None:
-        """Let libcurl act on time, if the moment it asked for has come."""
-        if self.due_at <= now:
-            self.due_at = math.inf
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+    def tick(self) -> None:
+        """Let libcurl act on time; to be called when `due_at` has come."""
+        self.due_at = math.inf
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def finished(self) -> Iterator[Finished]:
         """Yield what has ended since the last call, then start what waits."""

@@ -10,7 +10,7 @@ class Options:
 
     ca_file: Path | None
     connect_timeout_seconds: float = 10.0
-    connections: int = 4
+    connections: int = 10
     streams: int = 1_000
     # Apple wants connections kept for hours; a peer that closed one is noticed before its reuse.
     idle_seconds: int = 3_600

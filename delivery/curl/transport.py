@@ -19,7 +19,8 @@ class CurlTransport:
     """Implements `delivery.transport.Transport`; to be used from one thread.
 
     `ca_file` replaces the system's trust store. Each binding has its own connections, at most
-    `connections`, and holds at most `streams` requests open; the others wait their turn.
+    `connections`, and holds at most `streams` requests open; the others wait their turn. What
+    was not used for `idle_seconds` is closed.
     """
 
     def __init__(
@@ -27,14 +28,18 @@ class CurlTransport:
         ca_file: Path | None = None,
         *,
         connect_timeout_seconds: float = 10.0,
-        connections: int = 4,
+        connections: int = 10,
         streams: int = 1_000,
+        idle_seconds: int = 3_600,
     ) -> None:
-        self._options = Options(ca_file, connect_timeout_seconds, connections, streams)
+        self._options = Options(
+            ca_file, connect_timeout_seconds, connections, streams, idle_seconds
+        )
         self._selector = DefaultSelector()
         self._bindings: dict[Identity, Binding] = {}
         self._results: deque[Finished] = deque()
         self._closed = False
+        self._look_again_at = 0.0
 
     def submit(self, request: Request, done: Done) -> None:
         """Queue a request; `done` is called exactly once, from within `pump` or `close`."""
@@ -56,12 +61,28 @@ class CurlTransport:
     def _drive(self, timeout_seconds: float) -> None:
         due_at = min(binding.due_at for binding in self._bindings.values())
         wait = max(0.0, min(timeout_seconds, due_at - time.monotonic()))
+        moved: set[Binding] = set()
         for key, events in self._selector.select(wait):
             key.data.ready(key.fd, events)
+            moved.add(key.data)
         now = time.monotonic()
         for binding in self._bindings.values():
-            binding.tick(now)
+            if binding.due_at <= now:
+                binding.tick()
+                moved.add(binding)
+        for binding in moved:
             self._results.extend(binding.finished())
+        self._forget_unused(now)
+
+    def _forget_unused(self, now: float) -> None:
+        """Close the connections of bindings that nobody uses any more, such as old versions'."""
+        if now < self._look_again_at:
+            return
+        self._look_again_at = now + self._options.idle_seconds / 10
+        for identity, binding in list(self._bindings.items()):
+            if not binding.in_flight() and now - binding.used_at > self._options.idle_seconds:
+                self._results.extend(binding.close())
+                del self._bindings[identity]
 
     def _deliver(self) -> None:
         # One at a time, so that a callback that raises does not lose the others' results.

@@ -133,11 +133,15 @@ _AGAIN = {
 
 def classify(answer: Answer, now: datetime) -> Outcome:
     """Return what an answer of APNs means for its push."""
+    body = _read(answer.body)
     if answer.status == 200:
+        # Success has no body; one that is no JSON comes from something else than APNs.
+        if body is None:
+            return Unknown("unreadable_answer")
         return Accepted(answer.headers.get("apns-id", ""))
     if answer.status in {502, 504}:
         return Unknown(f"apns_{answer.status}")
-    body = _read(answer.body)
+    body = body or {}
     reason = body.get("reason")
     known = _OUTCOMES.get(reason) if isinstance(reason, str) else None
     outcome = known or _by_status(answer)
@@ -165,12 +169,14 @@ def _by_status(answer: Answer) -> Outcome:
     return Rejected(f"apns_{status}", words) if 400 <= status < 500 else Unknown(f"apns_{status}")
 
 
-def _read(body: bytes) -> Mapping[str, Any]:
+def _read(body: bytes) -> Mapping[str, Any] | None:
+    if not body:
+        return {}
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _timestamp(body: Mapping[str, Any]) -> int | None:
