@@ -10,6 +10,7 @@ from pathlib import Path
 from api.services.errors import AlreadyRunningError, FolderError
 from api.services.places import remove_data, remove_sockets
 from api.services.processes import ProcessBook
+from api.services.signals import uninterrupted
 
 _LOCK = "lock"
 
@@ -34,8 +35,9 @@ def claimed(folder: Path, *, fresh: bool = False) -> Iterator[ProcessBook]:
         try:
             yield book
         finally:
-            book.sweep()
-            remove_sockets(folder)
+            with uninterrupted():
+                book.sweep()
+                remove_sockets(folder)
 
 
 def is_held(folder: Path) -> bool:
