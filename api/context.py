@@ -7,7 +7,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from core.database import open_engine
-from core.queue import create_queue
+from core.queue import Nudger, create_queue
 from core.secrets import SecretBox
 from core.settings import Settings
 
@@ -22,11 +22,13 @@ class Services:
     engine: Engine
     redis: Redis
     queue: Celery
+    nudger: Nudger
     box: SecretBox
 
 
 def open_services(settings: Settings) -> Services:
     """Return the services `settings` name; nothing connects before its first use."""
+    queue = create_queue(settings.require_broker_url())
     return Services(
         settings=settings,
         engine=open_engine(
@@ -39,7 +41,8 @@ def open_services(settings: Settings) -> Services:
             socket_timeout=_REDIS_TIMEOUT_SECONDS,
             socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
         ),
-        queue=create_queue(settings.require_broker_url()),
+        queue=queue,
+        nudger=Nudger(queue),
         box=SecretBox(settings.require_secret_keys()),
     )
 

@@ -1,12 +1,18 @@
 """The Celery application. A task is a nudge that names a lane: it carries no data, no eta."""
 
-from typing import Any
+import logging
+import time
 
 from celery import Celery
 from kombu.entity import Queue
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+from core.telemetry import log_event
 
 LANES = ("transactional", "campaign", "maintenance")
 NUDGE_TASK = "carillon.nudge"
+_LOGGER = logging.getLogger(__name__)
 
 
 def create_queue(broker_url: str) -> Celery:
@@ -34,7 +40,25 @@ def create_queue(broker_url: str) -> Celery:
     return app
 
 
-def nudge(queue: Celery, lane: str) -> None:
-    """Tell one worker of `lane` to look for due chunks; raises when the broker is away."""
-    options: dict[str, Any] = {"queue": lane, "retry": False, "expires": 30}
-    queue.send_task(NUDGE_TASK, args=[lane], **options)
+class Nudger:
+    """Publishes nudges without making anybody wait for a broker that is away.
+
+    A nudge that can not be published is dropped and said in the log: workers look for
+    themselves, and the sweep nudges again. After a failure nothing is tried for a second.
+    """
+
+    def __init__(self, queue: Celery) -> None:
+        self._queue = queue
+        self._quiet_until = 0.0
+
+    def nudge(self, lane: str) -> bool:
+        """Tell one worker of `lane` to look for due chunks; False when the broker is away."""
+        if time.monotonic() < self._quiet_until:
+            return False
+        try:
+            self._queue.send_task(NUDGE_TASK, args=[lane], queue=lane, retry=False, expires=30)
+        except (BrokerError, OSError, RedisError) as error:
+            self._quiet_until = time.monotonic() + 1.0
+            log_event(_LOGGER, "nudge.dropped", lane=lane, error=type(error).__name__)
+            return False
+        return True

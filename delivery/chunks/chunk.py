@@ -19,7 +19,8 @@ class MessageFacts:
     collapse_id: str | None
     priority: str
     rate_per_second: float | None
-    expires_at: datetime
+    expires_at: datetime  # the hard end of sending
+    kept_until: datetime  # how long a gateway keeps it for a device that is away
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ RETURNING c.app_id, c.id, c.message_id, c.credential_id, c.attempt, c.first_atte
     c.device_ids, c.person_ids, c.intended, c.open, c.cursor, c.fence,
     k.updated_at AS credential_updated_at,
     m.public_id, m.day, m.policy, m.content, m.collapse_id, m.priority, m.rate_per_second,
-    m.expires_at
+    m.expires_at, coalesce(m.started_at, m.created_at)
+        + make_interval(secs => m.ttl_seconds) AS kept_until
 """
 
 

@@ -53,6 +53,15 @@ def find(
     return CredentialRow(*row) if row else None
 
 
+def find_by_id(connection: Connection, app_id: int, credential_id: int) -> CredentialRow | None:
+    """Return one credential of an app by its inner id."""
+    statement = sa.select(*_COLUMNS).where(
+        credential.c.app_id == app_id, credential.c.id == credential_id
+    )
+    row = connection.execute(statement).first()
+    return CredentialRow(*row) if row else None
+
+
 def list_after(connection: Connection, app_id: int, after: int, limit: int) -> list[CredentialRow]:
     """Return credentials that are not retired, in the order they were made."""
     statement = (

@@ -25,6 +25,7 @@ _LOGGER = logging.getLogger(__name__)
 # Stragglers are recorded together when this old, not one by one.
 _STRAGGLER_SECONDS = 0.1
 _AWAY_SECONDS = 0.25
+_DEFECT_PAUSE_SECONDS = 30.0
 _PUMP_SECONDS = 0.01
 _CLAIM_PAUSE_SECONDS = 0.1
 
@@ -135,8 +136,11 @@ class Engine:
         try:
             self._opener.open(chunk, min(room, self._options.window_size))
         except (DBAPIError, PoolTimeoutError) as error:
-            chunk.give_back()
             self._note_away("window.open_failed", error)
+        except Exception:
+            # A defect of ours must not hold up the other chunks.
+            _LOGGER.exception("window.defect", extra={"chunk_id": chunk.lease.id})
+            chunk.drain(_DEFECT_PAUSE_SECONDS)
 
     def _must_record(self, chunk: OpenChunk, now: float) -> bool:
         if chunk.attempted is not None:

@@ -47,8 +47,12 @@ class Opener:
             return
         # Set before anything else can fail, so that the positions are given back, never lost.
         chunk.next = Window(positions, (), (), provider, 0.0, control.expires_in_seconds)
-        self._fill(chunk, chunk.next, found)
-        self._ask_permits(chunk, chunk.next, control)
+        try:
+            self._fill(chunk, chunk.next, found)
+            self._ask_permits(chunk, chunk.next, control)
+        except Exception:
+            chunk.give_back()
+            raise
 
     def _provider(self, chunk: OpenChunk) -> Provider | None:
         try:
@@ -123,7 +127,7 @@ def _address(
         platform=recipient.platform,
         topic=recipient.topic,
         notification=made,
-        expires_at=message.expires_at,
+        expires_at=message.kept_until,
         collapse_id=message.collapse_id,
         priority=message.priority,
     )

@@ -78,8 +78,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The end of one recipient."""
+    """The end of one recipient; `device` is the public id of `device_id`."""
 
+    device_id: int | None
     device: str | None
     person_id: int | None
     state: str

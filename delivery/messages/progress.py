@@ -90,7 +90,7 @@ def deliveries(
     found = rows(
         connection,
         """
-        SELECT coalesce(l.device_id, 0) AS device_id, l.person_id, d.public_id AS device,
+        SELECT l.device_id, l.person_id, d.public_id AS device,
                l.state, l.reason, l.gateway, l.attempt, l.at
         FROM ledger l LEFT JOIN device d ON d.app_id = l.app_id AND d.id = l.device_id
         WHERE l.app_id = :app_id AND l.message_id = :id AND l.day = :day
@@ -106,7 +106,8 @@ def deliveries(
         person_id=after[1],
         limit=limit,
     )
-    return list(found)
+    names = Delivery.__dataclass_fields__
+    return [Delivery(**{name: getattr(row, name) for name in names}) for row in found]
 
 
 def roll_up(connection: Connection, limit: int = 10_000) -> None:

@@ -1,0 +1,157 @@
+"""What callers send about messages, as strict types."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from api.fields import ExternalId, Moment, Payload
+from delivery.messages.message import NewMessage
+from delivery.providers.content import APNS_COLLAPSE_ID_LIMIT_BYTES, is_reserved_data_key
+
+AUDIENCE_LIMIT = 10_000
+TTL_LIMIT_SECONDS = 2_419_200  # FCM's four weeks, the shorter of the gateways' limits
+RATE_LIMIT_PER_SECOND = 1_000_000.0
+_DEFAULT_TTL_SECONDS = 86_400
+
+Text = Annotated[str, StringConstraints(max_length=4_096)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+PublicId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Rate = Annotated[float, Field(gt=0, le=RATE_LIMIT_PER_SECOND)]
+
+
+class Variant(Payload):
+    """Content for every platform, or what one platform has otherwise. Texts are Jinja2."""
+
+    title: Text | None = None
+    body: Text | None = None
+    subtitle: Text | None = None
+    image: Text | None = None
+    sound: Annotated[str, StringConstraints(max_length=255)] | None = None
+    badge: Annotated[int, Field(ge=0, le=99_999)] | None = None
+    deep_link: Text | None = None
+    data: Annotated[dict[str, Text], Field(max_length=100)] | None = None
+    extra: Annotated[dict[str, Any], Field(max_length=50)] | None = Field(
+        default=None,
+        description="Raw fields of the `aps` dictionary or of AndroidNotification.",
+    )
+
+    @field_validator("data")
+    @classmethod
+    def _no_reserved_key(cls, data: dict[str, str] | None) -> dict[str, str] | None:
+        for key in data or {}:
+            if is_reserved_data_key(key):
+                raise ValueError(f"the key {key!r} is reserved by a gateway")
+        return data
+
+
+class Content(Variant):
+    """The content, with overrides by platform."""
+
+    silent: bool = False
+    ios: Variant | None = None
+    android: Variant | None = None
+    web: Variant | None = None
+
+    @model_validator(mode="after")
+    def _has_something(self) -> Self:
+        variants = [part for part in (self, self.ios, self.android, self.web) if part]
+        shown = any(
+            part.title or part.body or part.badge is not None or part.data or part.deep_link
+            for part in variants
+        )
+        if not shown:
+            raise ValueError("there is nothing to send: give a title, a body, a badge or data")
+        return self
+
+
+class Audience(Payload):
+    """Who gets it: exactly one of people, devices, tokens and all."""
+
+    people: Annotated[list[ExternalId], Field(max_length=AUDIENCE_LIMIT)] | None = None
+    devices: Annotated[list[PublicId], Field(max_length=AUDIENCE_LIMIT)] | None = None
+    tokens: Annotated[list[Token], Field(max_length=AUDIENCE_LIMIT)] | None = None
+    all: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("name exactly one of people, devices, tokens and all")
+        if not getattr(self, given[0]):
+            raise ValueError(f"the audience is empty: `{given[0]}` names nobody")
+        return self
+
+
+class MessagePayload(Payload):
+    """A message to send."""
+
+    to: Audience
+    content: Content
+    lane: Literal["transactional", "campaign"] = "transactional"
+    type: Literal["push"] = "push"
+    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_LIMIT_SECONDS)] = _DEFAULT_TTL_SECONDS
+    collapse_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    priority: Literal["high", "normal"] = "high"
+    policy: Literal["at_most_once", "at_least_once"] | None = Field(
+        default=None,
+        description="In doubt after a crash. By default at_least_once for transactional "
+        "messages and at_most_once for campaigns.",
+    )
+    rate_per_second: Rate | None = None
+    send_at: Moment | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "to": {"all": True},
+                    "content": {
+                        "title": "Hello {{ first_name | default('there') }}",
+                        "body": "Your first push from Carillon.",
+                    },
+                }
+            ]
+        }
+    )
+
+    @field_validator("collapse_id")
+    @classmethod
+    def _fits_apns(cls, value: str | None) -> str | None:
+        if value is not None and len(value.encode()) > APNS_COLLAPSE_ID_LIMIT_BYTES:
+            raise ValueError(f"must be at most {APNS_COLLAPSE_ID_LIMIT_BYTES} bytes in UTF-8")
+        if value is not None and not value.isprintable():
+            raise ValueError("must be printable text")
+        return value
+
+    def to_new(self) -> NewMessage:
+        """Return what delivery stores; the audience is resolved later."""
+        careful = "at_most_once" if self.lane == "campaign" else "at_least_once"
+        return NewMessage(
+            lane=self.lane,
+            type=self.type,
+            policy=self.policy or careful,
+            content=self.content.model_dump(exclude_none=True),
+            audience={},
+            ttl_seconds=self.ttl_seconds,
+            collapse_id=self.collapse_id,
+            priority=self.priority,
+            rate_per_second=self.rate_per_second,
+            send_at=self.send_at,
+        )
+
+
+class MessageChange(Payload):
+    """What may be changed: `send_at` until sending begins, the rate until the end."""
+
+    send_at: Moment | None = None
+    rate_per_second: Rate | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rate_per_second": 100.0}]})
+
+    @field_validator("rate_per_second")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value

@@ -1,0 +1,160 @@
+"""A worker process of one lane: `python -m api.worker LANE`.
+
+Celery brings nudges; a thread of ours does the work and also looks for itself, so that a lost
+nudge or a broker that is away delays nothing for longer than a second.
+"""
+
+import argparse
+import logging
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable
+
+from celery.signals import worker_shutting_down
+from redis import Redis
+from sqlalchemy import Engine as Database
+
+from api.duties import Duties
+from campaigns.preparer import TemplatePreparer
+from core.database import open_engine
+from core.queue import LANES, NUDGE_TASK, Nudger, create_queue
+from core.secrets import SecretBox
+from core.settings import Settings, read_settings
+from core.telemetry import configure_logging, log_event
+from delivery.credentials.opening import provider_opener
+from delivery.curl import CurlTransport
+from delivery.engine.engine import Engine, EngineOptions
+from delivery.engine.opener import Opener
+from delivery.engine.sender import Sender
+from delivery.providers.registry import Endpoints, Providers
+from delivery.providers.token_cache import RedisTokenCache
+from delivery.retry import RetryRules
+
+_LOGGER = logging.getLogger(__name__)
+_LOOK_SECONDS = 1.0
+_POOL_SIZE = 3
+_REDIS_TIMEOUT_SECONDS = 1.0
+
+Work = Callable[[Callable[[], bool]], object]
+
+
+class Runner:
+    """Runs `work` in a thread: when woken, and every second by itself, until it is stopped."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._awake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="lane", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Finish what is on its way and open nothing new."""
+        self._stopped.set()
+        self._awake.set()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait until the work has ended."""
+        self._thread.join(timeout_seconds)
+
+    def _loop(self) -> None:
+        while not self._stopped.is_set():
+            self._awake.clear()
+            try:
+                self._work(self._stopped.is_set)
+            except Exception:
+                # Leases run out and the work is claimed again: the process must live on.
+                _LOGGER.exception("worker.defect")
+            self._awake.wait(_LOOK_SECONDS)
+
+
+def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
+    """Return the delivery engine of one worker process, with its own connections to gateways."""
+    box = SecretBox(settings.require_secret_keys())
+    redis = Redis.from_url(
+        settings.require_redis_url(),
+        socket_timeout=_REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
+    )
+    transport = CurlTransport(settings.gateway_ca_file)
+    providers = Providers(transport, Endpoints.from_settings(settings), RedisTokenCache(redis, box))
+    opener = Opener(
+        database,
+        TemplatePreparer(database),
+        provider_opener(database, box, providers),
+        settings.fcm_quota_per_minute,
+    )
+    rules = RetryRules(
+        settings.retry_floor_seconds, settings.retry_ceiling_seconds, settings.max_attempts
+    )
+    sender = Sender(
+        rules,
+        random.random,  # spreads retries; nothing secret depends on it
+        settings.request_timeout_seconds,
+        settings.lease_margin_seconds,
+    )
+    # Transactional chunks hold a recipient or a few, so many are open at once.
+    many = lane == "transactional"
+    options = EngineOptions(
+        lane=lane,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        lease_seconds=settings.lease_seconds,
+        in_doubt_limit=settings.in_doubt_limit,
+        window_size=settings.window_size,
+        max_chunks=64 if many else 8,
+        claim_batch=32 if many else 4,
+    )
+    return Engine(database, transport, opener, sender, options)
+
+
+def _work_of(settings: Settings, lane: str, nudger: Nudger) -> Work:
+    database = open_engine(settings.require_database_url(), pool_size=_POOL_SIZE)
+    if lane == "maintenance":
+        duties = Duties(settings, database, nudger)
+        return lambda _should_stop: duties.cut_due()
+    return build_engine(settings, database, lane).run
+
+
+def main() -> None:
+    """Run one worker until SIGTERM; it ends at a window boundary and hands its chunks back."""
+    parser = argparse.ArgumentParser(prog="python -m api.worker", description=__doc__)
+    parser.add_argument("lane", choices=LANES)
+    lane: str = parser.parse_args().lane
+    settings = read_settings()
+    configure_logging(settings.log_level)
+    queue = create_queue(settings.require_broker_url())
+    runner = Runner(_work_of(settings, lane, Nudger(queue)))
+
+    @queue.task(name=NUDGE_TASK)  # type: ignore[untyped-decorator]
+    def nudged(_lane: str) -> None:
+        runner.wake()
+
+    def stop(**_: object) -> None:
+        runner.stop()
+
+    worker_shutting_down.connect(stop, weak=False)
+    runner.start()
+    log_event(_LOGGER, "worker.started", lane=lane)
+    name = f"{lane}-{os.getpid()}@{socket.gethostname()}"
+    try:
+        queue.worker_main(
+            ["worker", "-Q", lane, "--pool", "solo", "-n", name, "--loglevel", "warning",
+             "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        )  # fmt: skip
+    finally:
+        runner.stop()
+        runner.join(settings.lease_seconds)
+        log_event(_LOGGER, "worker.stopped", lane=lane)
+
+
+if __name__ == "__main__":
+    main()

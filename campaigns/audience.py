@@ -1,0 +1,74 @@
+"""Who a message is for: from what the caller named to ids, and from ids to SQL."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from delivery.devices.repository import find_ids_by_public, register_raw_tokens
+from segments.people.repository import find_ids
+from sqlalchemy import Connection
+
+from core.database import rows
+from core.errors import FieldError, InvalidPayloadError
+from delivery.fanout import Source
+
+_NOBODY = "SELECT CAST(NULL AS bigint) AS id WHERE false"
+_LISTED = "SELECT DISTINCT id FROM unnest(CAST(:ids AS int8[])) AS listed(id)"
+
+
+def resolve(connection: Connection, app_id: int, to: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the audience to store: ids of ours instead of the caller's names.
+
+    Raw tokens become anonymous devices here. Raises `InvalidPayloadError` naming every unknown
+    person or device, and for an audience without anybody.
+    """
+    if to.get("all"):
+        if not _has_anybody(connection, app_id):
+            raise _empty("/to/all", "This app has no people and no devices yet.")
+        return {"all": True}
+    if to.get("people") is not None:
+        found = find_ids(connection, app_id, to["people"])
+        return {"people": _known(to["people"], found, "people", "unknown_person")}
+    if to.get("devices") is not None:
+        found = find_ids_by_public(connection, app_id, to["devices"])
+        return {"devices": _known(to["devices"], found, "devices", "unknown_device")}
+    return {"devices": list(dict.fromkeys(register_raw_tokens(connection, app_id, to["tokens"])))}
+
+
+def _known(names: Sequence[str], found: Mapping[str, int], field: str, code: str) -> list[int]:
+    missing = [
+        FieldError(f"/to/{field}/{index}", code, f"The app does not know {name!r}.")
+        for index, name in enumerate(names)
+        if name not in found
+    ]
+    if missing:
+        raise InvalidPayloadError(
+            f"{len(missing)} of {len(names)} {field} are unknown.", fields=tuple(missing[:100])
+        )
+    return list(dict.fromkeys(found[name] for name in names))
+
+
+def _empty(pointer: str, words: str) -> InvalidPayloadError:
+    return InvalidPayloadError(words, fields=(FieldError(pointer, "empty_audience", words),))
+
+
+def _has_anybody(connection: Connection, app_id: int) -> bool:
+    found = rows(
+        connection,
+        """
+        SELECT EXISTS (SELECT FROM device WHERE app_id = :app_id)
+            OR EXISTS (SELECT FROM person WHERE app_id = :app_id) AS anybody
+        """,
+        app_id=app_id,
+    )
+    return bool(found[0].anybody)
+
+
+def source_of(audience: Mapping[str, Any]) -> Source:
+    """Return the SQL that lists a stored audience."""
+    if audience.get("all"):
+        everybody = "SELECT id FROM person WHERE app_id = :app_id"
+        anonymous = "SELECT id FROM device WHERE app_id = :app_id AND person_id IS NULL"
+        return Source(everybody, anonymous, {})
+    if "people" in audience:
+        return Source(_LISTED, _NOBODY, {"ids": audience["people"]})
+    return Source(_NOBODY, _LISTED, {"ids": audience["devices"]})

@@ -1,0 +1,68 @@
+"""The content of a message, stored as JSON, and its rendering for one person. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from campaigns.template import RenderError, render, syntax_error
+from core.errors import FieldError
+from delivery.push import Notification
+
+_TEXTS = ("title", "body", "subtitle", "image", "sound", "deep_link")
+PLATFORMS = ("ios", "android", "web")
+
+
+def find_problems(content: Mapping[str, Any]) -> list[FieldError]:
+    """Return what is wrong with the templates of `content`, with pointers into it."""
+    found = []
+    for pointer, source in _sources(content, "/content"):
+        problem = syntax_error(source)
+        if problem:
+            found.append(FieldError(pointer, "template_syntax", problem))
+    return found
+
+
+def _sources(content: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
+    for name in _TEXTS:
+        if content.get(name) is not None:
+            yield f"{at}/{name}", content[name]
+    for key, value in (content.get("data") or {}).items():
+        escaped = key.replace("~", "~0").replace("/", "~1")
+        yield f"{at}/data/{escaped}", value
+    for platform in PLATFORMS:
+        if content.get(platform):
+            yield from _sources(content[platform], f"{at}/{platform}")
+
+
+def for_platform(content: Mapping[str, Any], platform: str) -> dict[str, Any]:
+    """Return `content` with the overrides of `platform` applied; data and extra are merged."""
+    base = {key: value for key, value in content.items() if key not in PLATFORMS}
+    override = content.get(platform) or {}
+    merged = {**base, **{key: value for key, value in override.items() if value is not None}}
+    for name in ("data", "extra"):
+        merged[name] = {**(base.get(name) or {}), **(override.get(name) or {})}
+    return merged
+
+
+def render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Notification:
+    """Render content that `for_platform` returned; raises as `template.render` does."""
+    texts = {}
+    for name in _TEXTS:
+        source = content.get(name)
+        texts[name] = None if source is None else _render_field(name, source, values)
+    data = {
+        key: _render_field(f"data.{key}", source, values) for key, source in content["data"].items()
+    }
+    return Notification(
+        **texts,
+        badge=content.get("badge"),
+        data=data,
+        extra=content["extra"],
+        silent=bool(content.get("silent")),
+    )
+
+
+def _render_field(name: str, source: str, values: Mapping[str, Any]) -> str:
+    try:
+        return render(source, values)
+    except RenderError as error:
+        raise RenderError(f"{name}: {error}") from error

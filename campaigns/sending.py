@@ -1,0 +1,49 @@
+"""From a request to a planned message: content checked, audience resolved, cut when due."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from campaigns.audience import resolve, source_of
+from campaigns.content import find_problems
+from core.errors import InvalidPayloadError
+from delivery import fanout
+from delivery.messages import repository
+from delivery.messages.message import Message, NewMessage
+
+
+def plan(
+    connection: Connection,
+    app_id: int,
+    to: Mapping[str, Any],
+    new: NewMessage,
+    chunk_size: int,
+) -> Message:
+    """Store `new` for the audience `to`; cut it at once when it is due and small.
+
+    Audiences that were listed are cut here, so the answer knows `targeted`; everybody is left
+    to the scheduler, which may take seconds for millions. Raises `InvalidPayloadError`.
+    """
+    problems = find_problems(new.content)
+    if problems:
+        raise InvalidPayloadError("A template can not be read.", fields=tuple(problems))
+    audience = resolve(connection, app_id, to)
+    message = repository.create(connection, app_id, _with_audience(new, audience))
+    if new.send_at is not None or "all" in audience:
+        return message
+    return fanout.cut(connection, message, source_of(audience), chunk_size)
+
+
+def _with_audience(new: NewMessage, audience: Mapping[str, Any]) -> NewMessage:
+    values = {name: getattr(new, name) for name in NewMessage.__dataclass_fields__}
+    return NewMessage(**{**values, "audience": audience})
+
+
+def cut_next_due(database: Engine, chunk_size: int) -> Message | None:
+    """Cut the longest due message in a transaction of its own; None when nothing is due."""
+    with database.begin() as connection:
+        due = repository.claim_due(connection)
+        if due is None:
+            return None
+        return fanout.cut(connection, due, source_of(due.audience), chunk_size)
