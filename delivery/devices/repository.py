@@ -1,0 +1,132 @@
+"""SQL of devices: reading, removing, and raw tokens that become anonymous devices."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from core.errors import FieldError, InvalidPayloadError
+from delivery.devices import registration_repository
+from delivery.devices.device import (
+    Device,
+    Registration,
+    Target,
+    TargetPlan,
+    guess_target,
+    hash_token,
+)
+from delivery.tables import credential, device, target
+
+_COLUMNS = tuple(device.c[name] for name in Device.__dataclass_fields__)
+_TARGET_COLUMNS = tuple(target.c[name] for name in Target.__dataclass_fields__)
+_RAW_PLATFORM = {"apns": "ios", "fcm": "android"}
+
+
+def find(
+    connection: Connection, app_id: int, public_id: str, *, lock: bool = False
+) -> Device | None:
+    """Return one device."""
+    statement = sa.select(*_COLUMNS).where(
+        device.c.app_id == app_id, device.c.public_id == public_id
+    )
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
+    return Device(*row) if row else None
+
+
+def list_targets(connection: Connection, app_id: int, device_id: int) -> list[Target]:
+    """Return the targets of one device."""
+    statement = (
+        sa.select(*_TARGET_COLUMNS)
+        .where(target.c.app_id == app_id, target.c.device_id == device_id)
+        .order_by(target.c.id)
+    )
+    return [Target(*row) for row in connection.execute(statement)]
+
+
+def remove(connection: Connection, app_id: int, device_id: int) -> None:
+    """Delete one device with its targets."""
+    connection.execute(sa.delete(device).where(device.c.app_id == app_id, device.c.id == device_id))
+
+
+def find_ids_by_public(
+    connection: Connection, app_id: int, public_ids: Sequence[str]
+) -> dict[str, int]:
+    """Return the inner ids of the devices that exist, by public id."""
+    statement = sa.select(device.c.public_id, device.c.id).where(
+        device.c.app_id == app_id, device.c.public_id == sa.any_(sa.bindparam("names"))
+    )
+    found = connection.execute(statement, {"names": list(public_ids)})
+    return {row.public_id: row.id for row in found}
+
+
+def register_raw_tokens(connection: Connection, app_id: int, tokens: Sequence[str]) -> list[int]:
+    """Return a device id for each token, in order; unknown tokens become anonymous devices.
+
+    Even-length hex of 64 digits and more is an APNs token (of the environment of the app's newest
+    APNs credential), 22 characters that fit an FID are one, all else is an FCM token. A known
+    token stays as it is. Raises `InvalidPayloadError` with pointers such as `/to/tokens/7`.
+    """
+    plans = _guess_all(tokens, _newest_environment(connection, app_id))
+    names = [hash_token(_raw_installation(plan)) for plan in plans]
+    registration_repository.lock_names(
+        connection, app_id, [*names, *(plan.token_hash for plan in plans)]
+    )
+    known = _find_devices_of_tokens(connection, app_id, plans)
+    new = {(p.provider, p.token_hash): p for p in plans if (p.provider, p.token_hash) not in known}
+    if new:
+        made = [
+            Registration(_raw_installation(p), {"platform": _RAW_PLATFORM[p.provider]}, p)
+            for p in new.values()
+        ]
+        registration_repository.insert_devices(connection, app_id, made)
+        registration_repository.put_targets(connection, app_id, made)
+        known |= _find_devices_of_tokens(connection, app_id, list(new.values()))
+    return [known[plan.provider, plan.token_hash] for plan in plans]
+
+
+def _guess_all(tokens: Sequence[str], environment: str) -> list[TargetPlan]:
+    plans = [guess_target(token) for token in tokens]
+    wrong = tuple(
+        FieldError(f"/to/tokens/{index}", "malformed_token", "No gateway gives such a token.")
+        for index, plan in enumerate(plans)
+        if plan is None
+    )
+    if wrong:
+        raise InvalidPayloadError(f"{len(wrong)} tokens are malformed.", fields=wrong[:100])
+    return [
+        TargetPlan(plan.provider, plan.kind, plan.token, environment)
+        if plan.provider == "apns"
+        else plan
+        for plan in plans
+        if plan
+    ]
+
+
+def _raw_installation(plan: TargetPlan) -> str:
+    return f"raw:{plan.provider}:{plan.token_hash.hex()}"
+
+
+def _newest_environment(connection: Connection, app_id: int) -> str:
+    found = connection.scalar(
+        sa.select(credential.c.environment)
+        .where(
+            credential.c.app_id == app_id,
+            credential.c.provider == "apns",
+            credential.c.state != "retired",
+        )
+        .order_by(credential.c.id.desc())
+        .limit(1)
+    )
+    return found or "production"
+
+
+def _find_devices_of_tokens(
+    connection: Connection, app_id: int, plans: Sequence[TargetPlan]
+) -> dict[tuple[str, bytes], int]:
+    statement = sa.select(target.c.provider, target.c.token_hash, target.c.device_id).where(
+        target.c.app_id == app_id,
+        target.c.provider.in_(sorted({plan.provider for plan in plans})),
+        target.c.token_hash == sa.any_(sa.bindparam("hashes")),
+    )
+    found = connection.execute(statement, {"hashes": [plan.token_hash for plan in plans]})
+    return {(row.provider, bytes(row.token_hash)): row.device_id for row in found}

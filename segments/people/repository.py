@@ -1,0 +1,125 @@
+"""SQL of people; every statement works on sets."""
+
+from collections.abc import Sequence
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection, text
+
+from segments.people.person import ATTRIBUTES_LIMIT_BYTES, Person, PersonChange
+from segments.tables import person
+
+_COLUMNS = tuple(person.c[name] for name in Person.__dataclass_fields__)
+
+_ITEMS = """
+    SELECT item->>'external_id' AS external_id, item->'fields' AS fields,
+           item->'attributes' AS attributes,
+           ARRAY(SELECT jsonb_array_elements_text(item->'removed')) AS removed
+    FROM jsonb_array_elements(CAST(:items AS jsonb)) AS listed(item)
+"""
+
+# Rows are taken in the order of their names, so that two batches never wait for each other.
+_INSERT = text(f"""
+INSERT INTO person (app_id, external_id, attributes, locale, time_zone, country)
+SELECT :app_id, external_id, attributes, fields->>'locale', fields->>'time_zone',
+       fields->>'country'
+FROM ({_ITEMS}) AS i
+WHERE octet_length(attributes::text) <= :limit
+ORDER BY external_id COLLATE "C"
+ON CONFLICT (app_id, external_id) DO NOTHING
+RETURNING external_id
+""")  # noqa: S608  Both parts are ours.
+
+_LOCK = text("""
+SELECT id FROM person WHERE app_id = :app_id AND external_id = ANY(:external_ids)
+ORDER BY external_id COLLATE "C" FOR UPDATE
+""")
+
+_UPDATE = text(f"""
+UPDATE person p
+SET attributes = (p.attributes || i.attributes) - i.removed,
+    locale = CASE WHEN i.fields ? 'locale' THEN i.fields->>'locale' ELSE p.locale END,
+    time_zone = CASE WHEN i.fields ? 'time_zone' THEN i.fields->>'time_zone'
+                     ELSE p.time_zone END,
+    country = CASE WHEN i.fields ? 'country' THEN i.fields->>'country' ELSE p.country END,
+    updated_at = now()
+FROM ({_ITEMS}) AS i
+WHERE p.app_id = :app_id AND p.external_id = i.external_id
+  AND p.external_id = ANY(:external_ids)
+  AND octet_length(((p.attributes || i.attributes) - i.removed)::text) <= :limit
+RETURNING p.external_id
+""")  # noqa: S608  Both parts are ours.
+
+
+def insert_new(connection: Connection, app_id: int, changes: Sequence[PersonChange]) -> set[str]:
+    """Store those who are new; return their external ids."""
+    values = {"app_id": app_id, "items": _items(changes), "limit": ATTRIBUTES_LIMIT_BYTES}
+    return set(connection.execute(_INSERT, values).scalars())
+
+
+def update_known(connection: Connection, app_id: int, changes: Sequence[PersonChange]) -> set[str]:
+    """Merge changes into people who exist; return the external ids of those changed.
+
+    Who is left out does not exist, or would pass the limit of attributes.
+    """
+    external_ids = [change.external_id for change in changes]
+    connection.execute(_LOCK, {"app_id": app_id, "external_ids": external_ids})
+    values = {
+        "app_id": app_id,
+        "items": _items(changes),
+        "external_ids": external_ids,
+        "limit": ATTRIBUTES_LIMIT_BYTES,
+    }
+    return set(connection.execute(_UPDATE, values).scalars())
+
+
+def _items(changes: Sequence[PersonChange]) -> str:
+    return orjson.dumps(
+        [
+            {
+                "external_id": change.external_id,
+                "fields": dict(change.fields),
+                "attributes": {
+                    key: value for key, value in change.attributes.items() if value is not None
+                },
+                "removed": [key for key, value in change.attributes.items() if value is None],
+            }
+            for change in changes
+        ]
+    ).decode()
+
+
+def find_ids(connection: Connection, app_id: int, external_ids: Sequence[str]) -> dict[str, int]:
+    """Return the inner ids of the people who exist, by external id."""
+    statement = sa.select(person.c.external_id, person.c.id).where(
+        person.c.app_id == app_id, person.c.external_id == sa.any_(sa.bindparam("names"))
+    )
+    found = connection.execute(statement, {"names": list(external_ids)})
+    return {row.external_id: row.id for row in found}
+
+
+def find_by_ids(connection: Connection, app_id: int, ids: Sequence[int]) -> list[Person]:
+    """Return the people with these inner ids, in no order."""
+    statement = sa.select(*_COLUMNS).where(
+        person.c.app_id == app_id, person.c.id == sa.any_(sa.bindparam("ids"))
+    )
+    return [Person(*row) for row in connection.execute(statement, {"ids": list(ids)})]
+
+
+def find(connection: Connection, app_id: int, external_id: str) -> Person | None:
+    """Return one person."""
+    row = connection.execute(
+        sa.select(*_COLUMNS).where(person.c.app_id == app_id, person.c.external_id == external_id)
+    ).first()
+    return Person(*row) if row else None
+
+
+def list_after(connection: Connection, app_id: int, after: int, limit: int) -> list[Person]:
+    """Return people in the order they were made, beginning behind the inner id `after`."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(person.c.app_id == app_id, person.c.id > after)
+        .order_by(person.c.id)
+        .limit(limit)
+    )
+    return [Person(*row) for row in connection.execute(statement)]
