@@ -12,7 +12,7 @@ from delivery.sandbox.fcm_schema import REQUEST, normal_form, violations
 SEND_PATH = re.compile(r"/v1/projects/([^/]+)/messages:send")
 _TARGETS = ("fid", "token", "topic", "condition")
 _FID = re.compile(r"[cdef][A-Za-z0-9_-]{21}")
-_REGISTRATION = re.compile(r"[A-Za-z0-9_-]{11,64}:[A-Za-z0-9_-]{32,4000}")
+_REGISTRATION = re.compile(r"[A-Za-z0-9_-]{11,64}:[A-Za-z0-9_-]{16,4000}")
 _TOPIC = re.compile(r"(/topics/)?[a-zA-Z0-9-_.~%]{1,900}")
 _LABEL = re.compile(r"[a-zA-Z0-9-_.~%]{1,50}")
 _RESERVED = ("from", "message_type", "gcm")

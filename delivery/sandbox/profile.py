@@ -115,8 +115,9 @@ def _read(name: str, value: object, default: object) -> object:
 
 
 def _read_latency(value: object) -> Latency:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return Latency(float(value), float(value), float(value))
+    if isinstance(value, int | float):
+        fixed = _positive("latency", value)
+        return Latency(fixed, fixed, fixed)
     if isinstance(value, dict) and value.keys() == {"p50", "p99", "max"}:
         latency = Latency(*(_positive("latency", value[key]) for key in ("p50", "p99", "max")))
         if latency.p50 <= latency.p99 <= latency.max:
