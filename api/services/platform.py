@@ -15,6 +15,7 @@ from core.secrets import load_or_create_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 _HOST = "127.0.0.1"
+_WORKER_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,12 @@ def api_child(platform: Platform) -> Child:
 
 
 def worker_child(platform: Platform, lane: str) -> Child:
-    """Return the Celery worker of one lane."""
+    """Return the worker of one lane, which is given time to end at a window boundary."""
     return Child(
         name=f"worker-{lane}",
-        arguments=_python(
-            *("celery", "-A", "api.worker:celery", "worker", "-Q", lane, "-n", f"{lane}@%h"),
-            *("--pool", "threads", "--concurrency", "1", "--loglevel", "INFO"),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ),
+        arguments=_python("api.worker", lane),
         environment=environment(platform),
+        stop_seconds=_WORKER_STOP_SECONDS,
     )
 
 

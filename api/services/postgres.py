@@ -14,7 +14,7 @@ from psycopg import sql
 from api.services.account import SERVER_ENVIRONMENT, run_as
 from api.services.errors import FolderError, StartError
 from api.services.places import Places
-from api.services.processes import Command, ProcessBook
+from api.services.processes import Command, ProcessBook, wait_gone
 from api.services.waiting import wait_ready
 
 USER = "carillon"
@@ -75,7 +75,7 @@ class Postgres:
         with contextlib.suppress(psutil.Error):
             backends = psutil.Process(self._process.pid).children()
             self._book.stop(self._process, _STOP_SIGNALS[mode], limit_seconds=_STOP_SECONDS)
-            psutil.wait_procs(backends, timeout=_STOP_SECONDS)
+            wait_gone(backends, _STOP_SECONDS)
         self._book.forget(self._process.pid)
 
     def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
@@ -148,7 +148,7 @@ class Postgres:
             if Path(process.cwd()) != self._cluster.resolve():
                 return
             process.send_signal(signal.SIGINT)
-            psutil.wait_procs([process], timeout=_STOP_SECONDS)
+            wait_gone([process], _STOP_SECONDS)
 
     def _answers(self) -> bool:
         try:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -155,15 +156,35 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def wait_gone(processes: Iterable[psutil.Process], limit_seconds: float) -> list[psutil.Process]:
+    """Wait until the processes have ended, and return those that have not.
+
+    A zombie has ended: in a container nobody may ever collect it.
+    """
+    deadline = time.monotonic() + limit_seconds
+    alive = [process for process in processes if _is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(0.02)
+        alive = [process for process in alive if _is_alive(process)]
+    return alive
+
+
 def _stop_all(wave: list[tuple[int, psutil.Process]], limit_seconds: float) -> None:
     for stop_signal, process in wave:
         with contextlib.suppress(psutil.Error):
             process.send_signal(stop_signal)
-    _, stubborn = psutil.wait_procs([process for _, process in wave], timeout=limit_seconds)
+    stubborn = wait_gone([process for _, process in wave], limit_seconds)
     for process in stubborn:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=limit_seconds)
+    wait_gone(stubborn, limit_seconds)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _marker_of(process: psutil.Process) -> str | None:
