@@ -71,6 +71,10 @@ def encode(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
     kind = push_type(push)
     if kind is None:
         return Unsendable("render_error", f"APNs knows no target of kind {push.kind!r}.")
+    if not all(map(_is_header_text, (push.token, push.topic or "", push.collapse_id or ""))):
+        return Unsendable(
+            "render_error", "The token, topic or collapse id holds a control character."
+        )
     body = _body(push)
     if isinstance(body, Unsendable):
         return body
@@ -126,8 +130,6 @@ def _headers(
         headers.append(("apns-topic", _suffixed(topic, kind.suffix)))
     if collapse_id:
         headers.append(("apns-collapse-id", collapse_id))
-    if not all(_is_header_text(value) for _, value in headers):
-        return Unsendable("render_error", "The topic or collapse id holds a control character.")
     return tuple(headers)
 
 
@@ -136,4 +138,5 @@ def _suffixed(topic: str, suffix: str) -> str:
 
 
 def _is_header_text(value: str) -> bool:
-    return all(char >= " " and char != "\x7f" for char in value)
+    # Half a surrogate pair has no UTF-8.
+    return all(" " <= char != "\x7f" and not "\ud800" <= char <= "\udfff" for char in value)

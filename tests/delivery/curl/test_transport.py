@@ -31,7 +31,7 @@ def test_the_package_lists_its_public_names() -> None:
 
 
 @pytest.mark.parametrize("alpn", [True, False])
-def test_requests_are_answered_over_one_connection(tmp_path: Path, alpn: bool) -> None:
+def test_requests_are_answered_over_one_connection(tmp_path: Path, *, alpn: bool) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer, alpn=alpn) as server:
         transport = CurlTransport(server.ca)
