@@ -10,6 +10,12 @@ from core.errors import (
     SettingsError,
     UnavailableError,
 )
+from delivery.devices.errors import (
+    DeviceSecretInvalidError,
+    DeviceSecretMissingError,
+    IdentityInvalidError,
+    IdentityMissingError,
+)
 
 
 class MalformedJsonError(CarillonError):
@@ -96,18 +102,6 @@ class IdempotencyKeyInUseError(CarillonError):
     code = "idempotency_key_in_use"
 
 
-class DeviceSecretMissingError(CarillonError):
-    """The installation is registered. Send its secret in the `Carillon-Device-Secret` header."""
-
-    code = "device_secret_missing"
-
-
-class DeviceSecretInvalidError(CarillonError):
-    """The device secret is not the one given at registration."""
-
-    code = "device_secret_invalid"
-
-
 class InternalError(CarillonError):
     """Something broke on our side. Quote the request id when you report it."""
 
@@ -125,6 +119,8 @@ STATUS: dict[type[CarillonError], HTTPStatus] = {
     TokenExpiredError: HTTPStatus.UNAUTHORIZED,
     DeviceSecretMissingError: HTTPStatus.CONFLICT,
     DeviceSecretInvalidError: HTTPStatus.FORBIDDEN,
+    IdentityMissingError: HTTPStatus.FORBIDDEN,
+    IdentityInvalidError: HTTPStatus.FORBIDDEN,
     ForbiddenScopeError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     NoSuchRouteError: HTTPStatus.NOT_FOUND,
