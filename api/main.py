@@ -7,7 +7,16 @@ from types import MappingProxyType
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import apps, credentials, health, keys
+from api import (
+    apps,
+    credentials,
+    devices,
+    health,
+    keys,
+    message_control,
+    messages,
+    people,
+)
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
@@ -22,6 +31,11 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "apps": apps.router,
         "credentials": credentials.router,
         "keys": keys.router,
+        "messages": messages.router,
+        "message_control": message_control.router,
+        "devices": devices.router,
+        # Ids of people may hold slashes, so their routes take what nobody before wanted.
+        "people": people.router,
     }
 )
 _DESCRIPTION = """Push notifications through FCM and APNs.
