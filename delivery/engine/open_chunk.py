@@ -38,6 +38,7 @@ class OpenChunk:
     def _recover(self) -> None:
         # Open positions of an earlier holder are in doubt: the policy decides about them.
         if self.at_least_once:
+            # They are sent again, and stay open in the row until they have ended.
             self.queue.extendleft(sorted(self.open, reverse=True))
             return
         unknown = RecipientState.UNKNOWN.value
@@ -109,8 +110,6 @@ class OpenChunk:
         done = {end.position for end in ends} | {retry.position for retry in retries}
         left = (self.open - done) | prepared
         intended = max([self.intended, *(position + 1 for position in left | done)])
-        # Positions to send again stay open in the row until they are on their way once more.
-        left.update(position for position in self.queue if position < intended)
         self.attempted = Step(
             intended=intended,
             open=sorted(left),

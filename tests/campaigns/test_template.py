@@ -1,0 +1,85 @@
+"""Templates: sandboxed, strict about missing values, bounded."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.template import RenderError, SkipRecipient, render, syntax_error
+
+VALUES = {
+    "first_name": "Ada",
+    "points": 7,
+    "tags": ["a", "b"],
+    "at": datetime(2026, 3, 1, tzinfo=UTC),
+}
+
+
+def test_a_value_is_put_in_its_place() -> None:
+    assert render("Hello {{ first_name }}, {{ points }} points", VALUES) == "Hello Ada, 7 points"
+
+
+def test_a_missing_value_is_an_error_and_never_an_empty_hole() -> None:
+    with pytest.raises(RenderError, match="'nick' is undefined"):
+        render("Hello {{ nick }}", VALUES)
+
+
+def test_a_default_fills_a_missing_value() -> None:
+    assert render("Hello {{ nick | default('you') }}", VALUES) == "Hello you"
+
+
+def test_a_template_may_skip_a_person_with_a_reason() -> None:
+    with pytest.raises(SkipRecipient, match="too few"):
+        render("{% if points < 10 %}{{ skip('too few') }}{% endif %}Hello", VALUES)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ first_name.__init__.__globals__ }}",
+        "{{ cycler.__init__.__globals__.os }}",
+        "{{ self.__dict__ }}",
+        "{{ tags.append('c') }}{{ tags.__class__ }}",
+        "{{ lipsum() }}",
+        "{{ 'x' * 100000 }}",
+        "{{ 100000 * tags }}",
+        "{{ 9 ** 9 }}",
+        "{% for i in range(100000) %}x{% endfor %}",
+        "{{ points / 0 }}",
+        "{{ points + first_name }}",
+        "{{ first_name | int + tags }}",
+        "{{ '{:>999999999}'.format(first_name) }}",
+        "{% for i in range(900) %}{{ '0123456789' }}{% endfor %}",
+        "{% include 'other' %}",
+    ],
+)
+def test_what_could_harm_ends_this_person_only(source: str) -> None:
+    with pytest.raises(RenderError):
+        render(source, VALUES)
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ first_name", "{% if %}", "{{ x | nosuchfilter }}", "{% x %}"]
+)
+def test_a_broken_template_is_found_before_sending(source: str) -> None:
+    assert syntax_error(source)
+
+
+def test_a_good_template_has_no_syntax_error() -> None:
+    assert syntax_error("Hello {{ first_name | upper }}") is None
+
+
+@given(st.text())
+def test_text_without_marks_stays_as_it_is(text: str) -> None:
+    if "{{" not in text and "{%" not in text and "{#" not in text:
+        assert render(text, {}) == text
+
+
+@given(st.text())
+def test_values_are_never_templates_themselves(value: str) -> None:
+    rendered = "{{ 1 + 1 }}" + value
+
+    if len(rendered) <= 8_000:
+        assert render("{{ v }}", {"v": rendered}) == rendered
