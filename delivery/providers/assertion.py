@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.auth import crypt, jwt
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -17,6 +20,12 @@ LIFETIME_SECONDS = 3_600
 
 def load_signer(account: Mapping[str, Any]) -> Any:
     """Return the signer of a service account; raise `ValueError` when its key is unusable."""
+    try:
+        key = load_pem_private_key(account["private_key"].encode(), password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError("the key is encrypted or of an unknown kind") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("the key is no RSA key")  # noqa: TRY004 (a wrong value)
     return crypt.RSASigner.from_service_account_info(account)  # type: ignore[no-untyped-call]
 
 

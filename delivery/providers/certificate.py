@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -42,7 +43,10 @@ class CertificateFacts:
 
 def unpack(p12: bytes, password: str) -> tuple[ClientCertificate, CertificateFacts]:
     """Open a PKCS#12 file; raise `ValueError` when it does not open or lacks a part."""
-    key, certificate, chain = pkcs12.load_key_and_certificates(p12, password.encode() or None)
+    try:
+        key, certificate, chain = pkcs12.load_key_and_certificates(p12, password.encode() or None)
+    except UnsupportedAlgorithm as error:
+        raise ValueError("the file is encrypted in a way that is not supported") from error
     if key is None or certificate is None:
         raise ValueError("the file holds no certificate with its private key")
     text = "".join(one.public_bytes(Encoding.PEM).decode() for one in (certificate, *chain))

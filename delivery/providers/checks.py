@@ -11,6 +11,7 @@ from delivery.providers.certificate import CertificateFacts, unpack
 from delivery.providers.provider_token import load_key
 
 _SERVICE_ACCOUNT_FIELDS = ("project_id", "client_email", "private_key", "token_uri")
+_HTTPS_URL = re.compile(r"https://[!-~]+")
 _PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9.:-]{2,62}")
 
 
@@ -32,13 +33,13 @@ def check_service_account(
         if not isinstance(account.get(name), str) or not account[name]
     ]
     _refuse(faults)
-    if not account["token_uri"].startswith("https://"):
+    if not _HTTPS_URL.fullmatch(account["token_uri"]):
         faults.append(FieldError(f"{pointer}/token_uri", "invalid", "It must begin with https://."))
     if not _PROJECT_ID.fullmatch(account["project_id"]):
         faults.append(FieldError(f"{pointer}/project_id", "invalid", "It is no project id."))
     try:
         load_signer(account)
-    except (ValueError, TypeError):
+    except ValueError:
         text = "It is no RSA private key in PEM form."
         faults.append(FieldError(f"{pointer}/private_key", "invalid", text))
     _refuse(faults)

@@ -32,14 +32,15 @@ class TokenCache(Protocol):
 class RedisTokenCache:
     """Keeps tokens in Redis, sealed; `redis` should have short socket timeouts."""
 
-    def __init__(self, redis: Redis, box: SecretBox) -> None:
+    def __init__(self, redis: Redis, box: SecretBox, *, prefix: str = "carillon:token:") -> None:
         self._redis = redis
         self._box = box
+        self._prefix = prefix
 
     def get(self, key: str) -> str | None:
         """Return the value, None when there is none, it is unreadable or Redis is away."""
         try:
-            sealed = self._redis.get(_name(key))
+            sealed = self._redis.get(self._prefix + key)
             if isinstance(sealed, str):  # a client that decodes answers
                 sealed = sealed.encode()
             return self._box.decrypt(sealed).decode() if isinstance(sealed, bytes) else None
@@ -51,14 +52,18 @@ class RedisTokenCache:
         if ttl_seconds < 1:
             return
         try:
-            self._redis.set(_name(key), self._box.encrypt(value.encode()), ex=int(ttl_seconds))
+            self._redis.set(
+                self._prefix + key, self._box.encrypt(value.encode()), ex=int(ttl_seconds)
+            )
         except RedisError:
             return
 
     def claim(self, key: str, seconds: float) -> bool:
         """Return whether the caller may fetch; True when Redis is away."""
         try:
-            claimed = self._redis.set(_name(key) + ":claim", b"1", nx=True, px=int(seconds * 1000))
+            claimed = self._redis.set(
+                self._prefix + key + ":claim", b"1", nx=True, px=int(seconds * 1000)
+            )
         except RedisError:
             return True
         return bool(claimed)
@@ -66,10 +71,6 @@ class RedisTokenCache:
     def release(self, key: str) -> None:
         """Let others claim again."""
         try:
-            self._redis.delete(_name(key) + ":claim")
+            self._redis.delete(self._prefix + key + ":claim")
         except RedisError:
             return
-
-
-def _name(key: str) -> str:
-    return f"carillon:token:{key}"

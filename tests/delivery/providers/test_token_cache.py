@@ -1,0 +1,93 @@
+"""The cache of access tokens, on a real Redis and without one."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import redis
+from cryptography.fernet import Fernet
+
+from core.secrets import SecretBox
+from delivery.providers.token_cache import RedisTokenCache
+
+BOX = SecretBox([Fernet.generate_key().decode()])
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def away() -> Iterator[redis.Redis]:
+    """A client of a Redis that refuses connections."""
+    with (
+        socket.socket() as bound,
+        redis.Redis(host="127.0.0.1", port=_port(bound), socket_timeout=1) as client,
+    ):
+        yield client
+
+
+def _port(bound: socket.socket) -> int:
+    bound.bind(("127.0.0.1", 0))
+    return int(bound.getsockname()[1])
+
+
+def test_a_value_is_found_again_and_is_sealed(client: redis.Redis, redis_prefix: str) -> None:
+    cache = RedisTokenCache(client, BOX, prefix=redis_prefix)
+
+    cache.put("k", "secret", 60)
+
+    assert cache.get("k") == "secret"
+    assert cache.get("other") is None
+    stored = client.get(redis_prefix + "k")
+    assert isinstance(stored, bytes)
+    assert b"secret" not in stored
+    assert 0 < int(str(client.ttl(redis_prefix + "k"))) <= 60
+
+
+def test_a_value_sealed_under_unknown_keys_is_not_found(
+    client: redis.Redis, redis_prefix: str
+) -> None:
+    other = SecretBox([Fernet.generate_key().decode()])
+
+    RedisTokenCache(client, other, prefix=redis_prefix).put("k", "secret", 60)
+
+    assert RedisTokenCache(client, BOX, prefix=redis_prefix).get("k") is None
+
+
+def test_a_value_that_has_run_out_is_not_kept(client: redis.Redis, redis_prefix: str) -> None:
+    cache = RedisTokenCache(client, BOX, prefix=redis_prefix)
+
+    cache.put("k", "secret", 0.4)
+
+    assert cache.get("k") is None
+
+
+def test_only_one_may_claim_until_it_is_released(client: redis.Redis, redis_prefix: str) -> None:
+    one, two = (RedisTokenCache(client, BOX, prefix=redis_prefix) for _ in range(2))
+
+    assert one.claim("k", 60)
+    assert not two.claim("k", 60)
+    one.release("k")
+    assert two.claim("k", 60)
+
+
+def test_a_client_that_decodes_answers_will_do(redis_url: str, redis_prefix: str) -> None:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        cache = RedisTokenCache(client, BOX, prefix=redis_prefix)
+
+        cache.put("k", "secret", 60)
+
+        assert cache.get("k") == "secret"
+
+
+def test_without_redis_everybody_fetches_alone(away: redis.Redis) -> None:
+    cache = RedisTokenCache(away, BOX)
+
+    cache.put("k", "secret", 60)
+
+    assert cache.get("k") is None
+    assert cache.claim("k", 60)
+    cache.release("k")
