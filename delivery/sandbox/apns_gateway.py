@@ -1,13 +1,14 @@
 """APNs: from a request that was read whole to its reply."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
 
 from delivery.sandbox import apns
 from delivery.sandbox.answer import Answer, Headers, Reply, Request
 from delivery.sandbox.connections import Connection
-from delivery.sandbox.gateway import Gateway, Push, apns_answer, never, reason_answer
+from delivery.sandbox.gateway import Gateway, apns_answer, make_push, never, reason_answer
 from delivery.sandbox.provider_token import (
     ProviderToken,
     age_refusal,
@@ -21,37 +22,42 @@ from delivery.sandbox.tokens import apns_outcome
 _TOKENS_KEPT = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends: a key or a certificate, and what it may do."""
+
+    credential: str
+    topics: frozenset[str]
+    environment: str
+    certificate: bool = False
+
+
 def answer_apns(
     gateway: Gateway, request: Request, connection: Connection, *, certificate: bool
 ) -> Reply:
     """Answer one request to the provider API."""
     headers = dict(request.headers)
-    apns_id = headers.get("apns-id") or _made_id(request, b"apns-id")
-    echo: Headers = (("apns-id", apns_id),)
+    echo: Headers = (("apns-id", headers.get("apns-id") or _made_id(request, b"apns-id")),)
     names = [name for name, _ in request.headers]
     reason = apns.line_refusal(request.method, request.path, names)
-    sender: ProviderToken | str
-    if reason is None and not certificate:
-        sender = _sender(gateway, headers, connection)
-        reason = sender if isinstance(sender, str) else None
-    else:
-        sender = "certificate"
     if reason is not None:
         return Reply(reason_answer(reason, echo, gateway.now()))
-    topics = gateway.registry.certificate_topics if isinstance(sender, str) else sender.topics
-    push = apns.Push(request.path[len(apns.PATH) :], headers, request.body, topics, certificate)
+    sender = _certified(gateway) if certificate else _authenticate(gateway, headers, connection)
+    if isinstance(sender, str):
+        return Reply(reason_answer(sender, echo, gateway.now()))
+    token = request.path[len(apns.PATH) :]
+    push = apns.Push(token, headers, request.body, sender.topics, sender.certificate)
     reason = apns.push_refusal(push)
     if reason is not None:
         return Reply(reason_answer(reason, echo, gateway.now()))
-    if _in_development(gateway, sender):
+    if sender.environment == "sandbox":
         echo += (("apns-unique-id", _made_id(request, b"unique")),)
-    credential = sender if isinstance(sender, str) else sender.key_id
-    return _deliver(gateway, push, credential, echo)
+    return _deliver(gateway, push, sender.credential, echo)
 
 
 def _deliver(gateway: Gateway, push: apns.Push, credential: str, echo: Headers) -> Reply:
     message = _message(push.headers, push.body)
-    sent = Push("apns", push.token.lower(), message, push.body, credential)
+    sent = make_push("apns", push.token.lower(), message, push.body, credential)
     outcome, accepted = gateway.decide(sent, apns_outcome(push.token.lower()))
     if outcome.hangs:
         return never(outcome.name)
@@ -60,13 +66,19 @@ def _deliver(gateway: Gateway, push: apns.Push, credential: str, echo: Headers) 
     else:
         headers = echo + gateway.retry_after(outcome.retry_after)
         answer = apns_answer(outcome, headers, gateway.now())
-    return Reply(answer, gateway.delay(sent.pair(), outcome))
+    return Reply(answer, gateway.delay(sent.pair, outcome))
 
 
-def _sender(
+def _certified(gateway: Gateway) -> Sender:
+    """Trust the TLS handshake; which certificate it was cannot be seen, only what all may do."""
+    topics, environment = gateway.registry.certificate_topics, gateway.profile.apns_environment
+    return Sender("certificate", topics, environment, certificate=True)
+
+
+def _authenticate(
     gateway: Gateway, headers: Mapping[str, str], connection: Connection
-) -> ProviderToken | str:
-    """Authenticate: the provider token, or the reason for which it is refused."""
+) -> Sender | str:
+    """Find who signed the provider token, or the reason for which it is refused."""
     text = token_text(headers.get("authorization"))
     if text is None:
         return "MissingProviderToken"
@@ -81,7 +93,10 @@ def _sender(
         return "ExpiredProviderToken"
     if reason is None and profile.connection_rules:
         reason = connection.refusal_of(token)
-    return reason or token
+    environment = profile.apns_environment
+    if environment == "any":
+        environment = token.environment
+    return reason or Sender(token.key_id, token.topics, environment)
 
 
 def _known_token(gateway: Gateway, text: str) -> ProviderToken | None:
@@ -95,13 +110,6 @@ def _known_token(gateway: Gateway, text: str) -> ProviderToken | None:
                 gateway.provider_tokens.clear()
             gateway.provider_tokens[text] = known
     return known
-
-
-def _in_development(gateway: Gateway, sender: ProviderToken | str) -> bool:
-    environment = gateway.profile.apns_environment
-    if environment == "any" and isinstance(sender, ProviderToken):
-        environment = sender.environment
-    return environment == "sandbox"
 
 
 def _message(headers: Mapping[str, str], body: bytes) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from delivery.sandbox.answer import JSON_HEADERS, Answer, Reply, Request, json_answer
 from delivery.sandbox.fcm import SEND_PATH, Message, read_message
 from delivery.sandbox.fcm_errors import UNAUTHENTICATED_TEXT, Fault, error_info
-from delivery.sandbox.gateway import Gateway, Push, fcm_answer, never
+from delivery.sandbox.gateway import Gateway, fcm_answer, make_push, never
 from delivery.sandbox.oauth import SEND_SCOPES, Assertion, read_assertion, refused
 from delivery.sandbox.outcomes import OUTCOMES
 from delivery.sandbox.provider_token import token_text
@@ -66,7 +66,7 @@ def answer_fcm(gateway: Gateway, request: Request) -> Reply:
 def _deliver(gateway: Gateway, request: Request, project: str, message: Message) -> Reply:
     key = _message_key(gateway.profile.message_keys, message.data)
     name = key or f"{short_hash(request.body):016x}"
-    push = Push("fcm", message.target, name, request.body, project)
+    push = make_push("fcm", message.target, name, request.body, project)
     if message.validate_only:
         gateway.record.validated += 1
         return Reply(_success(project, "fake_message_id", "validated"))
@@ -74,11 +74,11 @@ def _deliver(gateway: Gateway, request: Request, project: str, message: Message)
     if outcome.hangs:
         return never(outcome.name)
     if accepted:
-        stamp = f"0:{int(gateway.now() * 1_000_000)}%{push.pair():016x}"
+        stamp = f"0:{int(gateway.now() * 1_000_000)}%{push.pair:016x}"
         answer = _success(project, stamp, "accepted")
     else:
         answer = fcm_answer(outcome, gateway.retry_after(outcome.retry_after))
-    return Reply(answer, gateway.delay(push.pair(), outcome))
+    return Reply(answer, gateway.delay(push.pair, outcome))
 
 
 def _success(project: str, message_id: str, label: str) -> Answer:

@@ -33,10 +33,12 @@ class Push:
     message: str
     body: bytes
     credential: str
+    pair: int
 
-    def pair(self) -> int:
-        """Hash (token, message)."""
-        return pair_hash(self.token, self.message)
+
+def make_push(provider: str, token: str, message: str, body: bytes, credential: str) -> Push:
+    """Build a push with the hash of its (token, message)."""
+    return Push(provider, token, message, body, credential, pair_hash(token, message))
 
 
 class Gateway:
@@ -69,7 +71,7 @@ class Gateway:
             chosen = OUTCOMES[forced]
         elif chosen.accepts:
             chosen = self._share(push, chosen)
-        if chosen.once and self.record.attempt(push.pair()) > 1:
+        if chosen.once and self.record.attempt(push.pair) > 1:
             chosen = OUTCOMES["accepted"]
         if chosen.accepts:
             self.accept(push)
@@ -77,7 +79,7 @@ class Gateway:
 
     def accept(self, push: Push) -> None:
         """Record an accepted push."""
-        self.record.accept(push.pair(), push.body)
+        self.record.accept(push.pair, push.body)
         if self.profile.keep_accepted:
             self.record.write_accepted(push.provider, push.token, push.message)
 
@@ -104,8 +106,8 @@ class Gateway:
         errors, throttled = self.profile.server_error_share, self.profile.throttled_share
         if errors == throttled == 0:
             return chosen
-        pair = push.pair()
-        drawn = draw(self.profile.seed, _SHARES + self.record.attempt(pair), pair)
+        attempt = self.record.attempt(push.pair)
+        drawn = draw(self.profile.seed, _SHARES + attempt, push.pair)
         if drawn < errors:
             return OUTCOMES["server_error"]
         return OUTCOMES["throttled"] if drawn < errors + throttled else chosen

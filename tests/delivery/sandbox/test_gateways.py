@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -133,9 +134,7 @@ def test_apns_limits_token_updates_on_a_connection(sandbox: Sandbox) -> None:
 def test_apns_binds_a_connection_to_its_key(sandbox: Sandbox) -> None:
     second = make_apns_key(sandbox.key.team_id)
     sandbox.control.register_apns_key(second, TOPIC)
-    other = Sandbox(
-        sandbox.address, sandbox.control, sandbox.http, sandbox.folder, sandbox.account, second
-    )
+    other = replace(sandbox, key=second, _signed="")
     assert sandbox.push_apns(apns_token("accepted", 1)).status_code == 200
 
     answer = other.push_apns(apns_token("accepted", 2))
