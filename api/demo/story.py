@@ -158,7 +158,7 @@ def progress_line(message: dict[str, Any]) -> str:
     waits = [
         f"{waiting['recipients']} wait ({waiting['reason']})" for waiting in message["waiting"]
     ]
-    return f"{done} of {message['targeted']} ended: " + ", ".join(parts + waits)
+    return ", ".join([f"{done} of {message['targeted']} ended", *parts, *waits])
 
 
 def _accepted_pairs(control: ControlClient, client: DemoClient, campaign: dict[str, Any]) -> int:

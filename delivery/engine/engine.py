@@ -177,6 +177,7 @@ class Engine:
     def _finish(self, chunk: OpenChunk) -> None:
         try:
             with self._database.begin() as connection:
+                messages.mark_first_pass(connection, chunk.lease.message.id)
                 messages.finish_done(connection, chunk.lease.message.id)
         except (DBAPIError, PoolTimeoutError) as error:
             # The sweep finishes it: what counts is recorded already.

@@ -116,7 +116,7 @@ def finish_done(connection: Connection, message_id: int | None = None) -> Sequen
     return [row.id for row in done]
 
 
-def mark_first_pass(connection: Connection) -> None:
+def mark_first_pass(connection: Connection, message_id: int | None = None) -> None:
     """Stamp messages whose every recipient has been tried once: only retries are left."""
     connection.execute(
         text(
@@ -124,10 +124,12 @@ def mark_first_pass(connection: Connection) -> None:
             UPDATE message m SET first_pass_at = clock_timestamp()
             WHERE m.state IN ('running', 'paused') AND m.first_pass_at IS NULL
               AND m.day IS NOT NULL
+              AND (CAST(:message_id AS bigint) IS NULL OR m.id = :message_id)
               AND NOT EXISTS (SELECT FROM chunk c WHERE c.app_id = m.app_id
                               AND c.message_id = m.id AND c.attempt = 1)
             """
-        )
+        ),
+        {"message_id": message_id},
     )
 
 

@@ -60,6 +60,12 @@ _QUOTA = Fault(
     "Message rate exceeded for the project.",
     (fcm_error("QUOTA_EXCEEDED"), quota_failure("project", "Message rate exceeded")),
 )
+_DEVICE_QUOTA = Fault(
+    429,
+    "RESOURCE_EXHAUSTED",
+    "Message rate exceeded for this device.",
+    (fcm_error("QUOTA_EXCEEDED"), quota_failure("device", "Device rate exceeded")),
+)
 _RATE_LIMIT = Fault(
     429,
     "RESOURCE_EXHAUSTED",
@@ -84,10 +90,14 @@ _SHARED: tuple[Outcome, ...] = (
     Outcome("slow", 0x01, accepts=True, slow=True),
     Outcome("hang", 0x02, hangs=True),
     Outcome("accepted_unanswered", 0x03, accepts=True, hangs=True),
-    Outcome("throttled_once", 0x04, "TooManyRequests", _QUOTA, once=True, retry_after="seconds"),
-    Outcome("throttled_once_date", 0x05, "TooManyRequests", _QUOTA, once=True, retry_after="date"),
-    Outcome("throttled_once_bare", 0x06, "TooManyRequests", _QUOTA, once=True),
-    Outcome("throttled", 0x07, "TooManyRequests", _QUOTA, retry_after="seconds"),
+    Outcome(
+        "throttled_once", 0x04, "TooManyRequests", _DEVICE_QUOTA, once=True, retry_after="seconds"
+    ),
+    Outcome(
+        "throttled_once_date", 0x05, "TooManyRequests", _DEVICE_QUOTA, once=True, retry_after="date"
+    ),
+    Outcome("throttled_once_bare", 0x06, "TooManyRequests", _DEVICE_QUOTA, once=True),
+    Outcome("throttled", 0x07, "TooManyRequests", _DEVICE_QUOTA, retry_after="seconds"),
     Outcome("server_error_once", 0x08, "InternalServerError", _INTERNAL, once=True),
     Outcome("server_error", 0x09, "InternalServerError", _INTERNAL),
     Outcome("unavailable_once", 0x0A, "ServiceUnavailable", _UNAVAILABLE, once=True),
@@ -159,12 +169,7 @@ _FCM: tuple[Outcome, ...] = (
     Outcome(
         "quota_exceeded_device",
         0x88,
-        fault=Fault(
-            429,
-            "RESOURCE_EXHAUSTED",
-            "Message rate exceeded for this device.",
-            (fcm_error("QUOTA_EXCEEDED"), quota_failure("device", "Device rate exceeded")),
-        ),
+        fault=_DEVICE_QUOTA,
     ),
     Outcome("rate_limit_exceeded", 0x89, fault=_RATE_LIMIT, retry_after="seconds"),
     Outcome("rate_limit_exceeded_bare", 0x8A, fault=_RATE_LIMIT),
