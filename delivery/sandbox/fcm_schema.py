@@ -185,11 +185,14 @@ def _misfit(value: Any, kind: Kind) -> str:
 
 
 def _each(items: Iterable[Any], kind: Kind, path: str, tail: str) -> list[Violation]:
-    return [
-        found
-        for index, item in enumerate(items)
-        for found in violations(item, kind, f"{path}[{index}]{tail}")
-    ]
+    found: list[Violation] = []
+    for index, item in enumerate(items):
+        place = f"{path}[{index}]{tail}"
+        # A null field is an absent one, but a null member is nothing at all.
+        found += (
+            [_wrong_type(place, "null", None)] if item is None else violations(item, kind, place)
+        )
+    return found
 
 
 def _object_violations(

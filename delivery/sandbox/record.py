@@ -7,6 +7,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+_SPACES = {9: " ", 10: " ", 13: " "}
+
 
 def short_hash(data: bytes) -> int:
     """Hash to 8 bytes, the same in every process."""
@@ -84,8 +86,8 @@ class Record:
 
     def write_accepted(self, provider: str, token: str, message: str) -> None:
         """Keep an accepted push in full, for exact comparison."""
-        safe = message.translate({9: " ", 10: " "})
-        self._file.write(f"{provider}\t{token}\t{safe}\n".encode())
+        line = f"{provider}\t{token.translate(_SPACES)}\t{message.translate(_SPACES)}\n"
+        self._file.write(line.encode())
 
     def read_accepted(self, after: int) -> Iterator[tuple[int, str, str, str]]:
         """Yield (position after the line, provider, token, message) in order of arrival."""

@@ -66,6 +66,7 @@ def test_the_parts_of_a_message_are_found() -> None:
         ({"message": {"token": TOKEN, "colour": 1}}, "message", 'Unknown name "colour"'),
         ({"messages": {}}, "", 'Unknown name "messages"'),
         ({"message": _to_token(data={"k": 1})}, "message.data[0].value", "TYPE_STRING"),
+        ({"message": _to_token(data={"k": None})}, "message.data[0].value", "null"),
         ({"message": _to_token(data=[])}, "message.data", "message"),
         ({"message": {"token": 5}}, "message.token", "TYPE_STRING"),
         ({"message": _to_token(android={"ttl": 5})}, "message.android.ttl", "Duration"),
