@@ -1,6 +1,7 @@
 """The cache of access tokens, on a real Redis and without one."""
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,21 +18,6 @@ BOX = SecretBox([Fernet.generate_key().decode()])
 def client(redis_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_url) as client:
         yield client
-
-
-@pytest.fixture
-def away() -> Iterator[redis.Redis]:
-    """A client of a Redis that refuses connections."""
-    with (
-        socket.socket() as bound,
-        redis.Redis(host="127.0.0.1", port=_port(bound), socket_timeout=1) as client,
-    ):
-        yield client
-
-
-def _port(bound: socket.socket) -> int:
-    bound.bind(("127.0.0.1", 0))
-    return int(bound.getsockname()[1])
 
 
 def test_a_value_is_found_again_and_is_sealed(client: redis.Redis, redis_prefix: str) -> None:
@@ -83,11 +69,25 @@ def test_a_client_that_decodes_answers_will_do(redis_url: str, redis_prefix: str
         assert cache.get("k") == "secret"
 
 
-def test_without_redis_everybody_fetches_alone(away: redis.Redis) -> None:
-    cache = RedisTokenCache(away, BOX)
+def test_without_redis_everybody_fetches_alone_and_soon() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound, not listening: it refuses
+        cache = RedisTokenCache.open(f"redis://127.0.0.1:{bound.getsockname()[1]}", BOX)
+        started = time.monotonic()
+
+        cache.put("k", "secret", 60)
+
+        assert cache.get("k") is None
+        assert cache.claim("k", 60)
+        cache.release("k")
+        assert time.monotonic() - started < 5
+        cache.close()
+
+
+def test_a_cache_may_have_a_client_of_its_own(redis_url: str, redis_prefix: str) -> None:
+    cache = RedisTokenCache.open(redis_url, BOX, prefix=redis_prefix)
 
     cache.put("k", "secret", 60)
 
-    assert cache.get("k") is None
-    assert cache.claim("k", 60)
-    cache.release("k")
+    assert cache.get("k") == "secret"
+    cache.close()
