@@ -1,9 +1,11 @@
 """Whatever a sender writes, a gateway answers, and only a push it understood is accepted."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +15,7 @@ from delivery.sandbox.answer import Request
 from delivery.sandbox.apns_gateway import answer_apns
 from delivery.sandbox.connections import Connection
 from delivery.sandbox.control import answer_control
+from delivery.sandbox.credentials import make_apns_key
 from delivery.sandbox.fcm_gateway import answer_fcm, answer_token
 from delivery.sandbox.fcm_schema import REQUEST, MapOf, Scalar
 from delivery.sandbox.gateway import Gateway
@@ -49,6 +52,31 @@ def _object_of(kind: Any) -> st.SearchStrategy[Any]:
     return _VALUES
 
 
+def _near_message() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw messages that are right but for one field, or right altogether."""
+    fields = REQUEST["message"]
+    assert isinstance(fields, dict)
+    one = st.sampled_from(sorted(fields)).flatmap(
+        lambda name: _object_of(fields[name]).map(lambda value: {name: value})
+    )
+    return (one | st.just({})).map(lambda extra: {"message": {**_GOOD, **extra}})
+
+
+_GOOD = {"token": fcm_token("accepted", 1), "data": {"message_id": "m"}}
+_KEY = make_apns_key()
+_BEARER = "bearer " + jwt.encode(
+    {"iss": _KEY.team_id, "iat": int(time.time())}, _KEY.p8, "ES256", {"kid": _KEY.key_id}
+)
+_RIGHT = {"authorization": _BEARER, "apns-topic": "com.example.app"}
+_APNS_HEADERS = {
+    "authorization": [_BEARER, "bearer a.b.c", "basic x"],
+    "apns-topic": ["com.example.app", "com.example.app.voip", ""],
+    "apns-push-type": ["alert", "background", "voip", "mdm", "x"],
+    "apns-id": ["0b8e5c1e-7c6d-4b57-9a0e-3a5d3c1f2b10", "1"],
+    "apns-priority": ["10", "5", "high"],
+}
+
+
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     gateway = Gateway(tmp_path, Profile(accept_any_credentials=True))
@@ -57,7 +85,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 
 @_FUZZ
-@given(body=_object_of(REQUEST).map(orjson.dumps) | st.binary(max_size=60))
+@given(body=(_near_message() | _object_of(REQUEST)).map(orjson.dumps) | st.binary(max_size=60))
 def test_fcm_answers_any_body(gateway: Gateway, body: bytes) -> None:
     headers = (("authorization", "Bearer any"),)
 
@@ -67,25 +95,30 @@ def test_fcm_answers_any_body(gateway: Gateway, body: bytes) -> None:
     assert orjson.loads(reply.answer.body).keys() in ({"name"}, {"error"})
 
 
+def _apns_headers() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
+    """Draw header lists: mostly sensible values, sometimes one twice."""
+    given_ones = st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.sampled_from(values) | st.text(max_size=40)
+            for name, values in _APNS_HEADERS.items()
+        },
+    )
+    pairs = given_ones.map(lambda headers: tuple({**_RIGHT, **headers}.items()))
+    return pairs | pairs.map(lambda headers: headers * 2)
+
+
 @_FUZZ
 @given(
-    method=st.sampled_from(["POST", "GET", "PUT"]),
-    path=st.text(max_size=90) | st.sampled_from(["/3/device/" + apns_token("accepted", 1)]),
-    headers=st.lists(
-        st.tuples(
-            st.sampled_from(
-                ["authorization", "apns-topic", "apns-push-type", "apns-id", "apns-priority"]
-            ),
-            st.text(max_size=40) | st.sampled_from(["bearer a.b.c", "alert", "10", "com.example"]),
-        ),
-        max_size=5,
-    ),
-    body=_ANY_JSON.map(orjson.dumps) | st.binary(max_size=60),
+    method=st.sampled_from(["POST", "POST", "POST", "GET"]),
+    path=st.sampled_from(["/3/device/" + apns_token("accepted", 1)]) | st.text(max_size=90),
+    headers=_apns_headers(),
+    body=_ANY_JSON.map(orjson.dumps) | st.just(b'{"aps":{"alert":"x"}}'),
 )
 def test_apns_answers_any_request(
-    gateway: Gateway, method: str, path: str, headers: list[tuple[str, str]], body: bytes
+    gateway: Gateway, method: str, path: str, headers: tuple[tuple[str, str], ...], body: bytes
 ) -> None:
-    request = Request(method, path, tuple(headers), body)
+    request = Request(method, path, headers, body)
 
     answer = answer_apns(gateway, request, Connection(), certificate=False).answer
 
@@ -107,7 +140,9 @@ def test_the_token_endpoint_answers_any_body(gateway: Gateway, body: bytes) -> N
 
 @_FUZZ
 @given(
-    path=st.sampled_from(["profile", "credentials", "stats", "accepted", "x"]),
+    path=st.sampled_from(
+        ["profile", "credentials", "stats", "accepted", "reset", "oauth/revoke", "outcomes", "x"]
+    ),
     method=st.sampled_from(["GET", "POST", "DELETE"]),
     body=_ANY_JSON.map(orjson.dumps) | st.binary(max_size=40),
     query=st.text(max_size=20),
@@ -123,7 +158,7 @@ def test_control_answers_any_request(
 @_FUZZ
 @given(
     path=st.sampled_from(["/3/device/ab", "/v1/projects/p/messages:send", "/"]),
-    body=_object_of(REQUEST).map(orjson.dumps) | st.binary(max_size=40),
+    body=(_near_message() | _object_of(REQUEST)).map(orjson.dumps) | st.binary(max_size=40),
 )
 def test_the_sink_answers_any_request(gateway: Gateway, path: str, body: bytes) -> None:
     provider, status, *_ = sink(gateway.record, Profile(), path, {}, body)
