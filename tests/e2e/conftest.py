@@ -15,7 +15,7 @@ def scene(
     fresh_database: str,
     redis_url: str,
     broker_url: str,
-    sandbox: Sandbox,  # noqa: F811 (the fixture imported above)
+    sandbox: Sandbox,
 ) -> Iterator[Scene]:
     """A fresh platform with quick retries."""
     urls = (fresh_database, redis_url, broker_url)

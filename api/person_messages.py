@@ -1,0 +1,93 @@
+"""What a person was sent: `/v1/people/{external_id}/messages`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from api.answers import Answer
+from api.calls import MessageReadCall
+from api.fields import Document, ExternalId, Limit
+from api.openapi import answers, problems
+from api.route import DoorRoute
+from delivery.messages import history
+from segments.people import service
+
+router = APIRouter(prefix="/v1/people", tags=["People"], route_class=DoorRoute)
+_CURSOR = r"^[0-9]{1,18}-[0-9]{1,18}$"
+_EXAMPLE: dict[str, Any] = {
+    "message": "msg_mfrggzdfmztwq2lknnwg23tpoa",
+    "message_state": "finished",
+    "lane": "campaign",
+    "scheduled_at": "2026-03-01T12:00:00Z",
+    "device": "dev_mfrggzdfmztwq2lknnwg23tpoa",
+    "state": "suppressed",
+    "reason": "no_permission",
+    "gateway": None,
+    "attempt": 0,
+    "at": "2026-03-01T12:00:02Z",
+}
+
+
+class PersonMessage(Document):
+    """One message at one device of the person; `device` is null when there was none.
+
+    `state` is a terminal state, or `pending` while sending is not over: `reason` then says what
+    it waits for.
+    """
+
+    message: str
+    message_state: str
+    lane: str
+    scheduled_at: datetime
+    device: str | None
+    state: str
+    reason: str | None
+    gateway: str | None
+    attempt: int
+    at: datetime | None
+
+
+class PersonMessages(Document):
+    """What a person was sent, newest first."""
+
+    data: list[PersonMessage]
+    next_cursor: str | None = None
+
+
+@router.get(
+    "/{external_id:path}/messages",
+    response_model=PersonMessages,
+    responses={
+        **answers({"data": [_EXAMPLE], "next_cursor": None}),
+        **problems(401, 403, 404),
+    },
+)
+def list_person_messages(
+    call: MessageReadCall,
+    external_id: Annotated[ExternalId, Path(description="The id of the person in your system.")],
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Annotated[str | None, Query(pattern=_CURSOR)] = None,
+) -> Response:
+    """List what a person was sent and what became of it at each device, and why."""
+
+    def work(connection: Connection) -> Answer:
+        person = service.get(connection, call.app.id, external_id)
+        message, _, device = (cursor or "").partition("-")
+        found = history.of_person(
+            connection,
+            call.app.id,
+            person.id,
+            limit=limit + 1,
+            before=(int(message), int(device)) if cursor else None,
+        )
+        last = found[limit - 1] if len(found) > limit else None
+        page = PersonMessages(
+            data=[PersonMessage.model_validate(entry) for entry in found[:limit]],
+            next_cursor=f"{last.message_id}-{last.device_id}" if last else None,
+        )
+        return Answer(page)
+
+    return call.answer(work)
