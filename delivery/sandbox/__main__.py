@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", action="append", default=[], help="further host name or address")
     parser.add_argument("--control", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--keep-authority", action="store_true", help="reuse the folder's ca.pem")
+    parser.add_argument("--end-with-parent", action="store_true", help="stop when orphaned")
     parser.add_argument("--max-concurrent-streams", type=int, default=1000)
     parser.add_argument("--initial-window", type=int, default=65_535)
     parser.add_argument("--max-headers-size", type=int, default=16_384)
@@ -39,6 +40,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         names=tuple(arguments.name),
         control=arguments.control,
         keep_authority=arguments.keep_authority,
+        end_with_parent=arguments.end_with_parent,
         max_concurrent_streams=arguments.max_concurrent_streams,
         initial_window=arguments.initial_window,
         max_headers_size=arguments.max_headers_size,

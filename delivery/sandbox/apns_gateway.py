@@ -50,7 +50,7 @@ def answer_apns(
     reason = apns.push_refusal(push)
     if reason is not None:
         return Reply(reason_answer(reason, echo, gateway.now()))
-    if sender.environment == "sandbox":
+    if sender.environment == "development":
         echo += (("apns-unique-id", _made_id(request, b"unique")),)
     return _deliver(gateway, push, sender.credential, echo)
 

@@ -34,7 +34,7 @@ class Address:
     @property
     def url(self) -> str:
         """The base of the main listener: FCM, OAuth, APNs with tokens, control."""
-        return f"https://{self.host}:{self.port}"
+        return f"https://{_bracketed(self.host)}:{self.port}"
 
     @property
     def token_uri(self) -> str:
@@ -44,7 +44,11 @@ class Address:
     @property
     def mtls_url(self) -> str:
         """The base of the APNs listener for client certificates."""
-        return f"https://{self.host}:{self.mtls_port}"
+        return f"https://{_bracketed(self.host)}:{self.mtls_port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def read_address(folder: Path) -> Address | None:
@@ -59,7 +63,8 @@ def read_address(folder: Path) -> Address | None:
 def start_sandbox(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], Address]:
     """Start a sandbox as a child and wait until it answers; raises SandboxStartError."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "delivery.sandbox", "--folder", str(folder), *arguments]
+    own = ["--folder", str(folder), "--end-with-parent"]
+    command = [sys.executable, "-m", "delivery.sandbox", *own, *arguments]
     (folder / "ready.json").unlink(missing_ok=True)
     with (folder / "sandbox.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 our own module

@@ -184,6 +184,6 @@ _READERS: dict[str, Callable[[object], object]] = {
     "throttled_share": _read_share,
     "message_keys": _read_keys,
     "fcm_quota_per_minute": _read_quota,
-    "apns_environment": _one_of("apns_environment", "any", "sandbox", "production"),
+    "apns_environment": _one_of("apns_environment", "any", "development", "production"),
     "oauth_failure": _one_of("oauth_failure", "", "invalid_grant", "unavailable"),
 }

@@ -80,8 +80,8 @@ def _apns_key(value: Mapping[str, Any]) -> ApnsKey:
     if not isinstance(key, EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise CredentialError("public_key of an APNs key is a P-256 key")
     environment = value.get("environment", "any")
-    if environment not in ("any", "sandbox", "production"):
-        raise CredentialError("environment is any, sandbox or production")
+    if environment not in ("any", "development", "production"):
+        raise CredentialError("environment is any, development or production")
     return ApnsKey(
         _text(value, "team_id"), _text(value, "key_id"), key, _topics(value), environment
     )

@@ -22,6 +22,7 @@ from delivery.sandbox.gateway import Gateway
 from delivery.sandbox.profile import Profile
 
 _STOP_SECONDS = 0.5
+_PARENT_SECONDS = 0.5
 _READY_LOOKS, _LOOK_SECONDS = 1000, 0.02
 
 
@@ -36,6 +37,7 @@ class Options:
     names: tuple[str, ...] = ()
     control: bool = True
     keep_authority: bool = False
+    end_with_parent: bool = False
     max_concurrent_streams: int = 1000
     initial_window: int = 65_535
     max_headers_size: int = 16_384
@@ -77,6 +79,8 @@ async def _serve(options: Options) -> None:
     try:
         await _announce(options, ports)
         waits = [asyncio.create_task(stopping.wait()), *tasks]
+        if options.end_with_parent:
+            waits.append(asyncio.create_task(_outlive(os.getppid(), stopping)))
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         code = 0 if stopping.is_set() else 1
     except TimeoutError:
@@ -87,6 +91,15 @@ async def _serve(options: Options) -> None:
     gateway.record.close()
     # An idle client may keep its connection, and with it granian's threads, for hours.
     os._exit(code)
+
+
+async def _outlive(parent: int, stopping: asyncio.Event) -> None:
+    """Stop the sandbox when its parent is gone, however that ended."""
+    while os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _PARENT_SECONDS)
+            return
+    stopping.set()
 
 
 def _server(app: App, options: Options, port: int, *, certificate: bool) -> Server:

@@ -37,8 +37,8 @@ def test_apns_makes_an_id_when_the_sender_gave_none(sandbox: Sandbox) -> None:
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answer.headers["apns-id"])
 
 
-def test_a_sandbox_key_gets_a_unique_id(sandbox: Sandbox) -> None:
-    sandbox.control.register_apns_key(sandbox.key, TOPIC, environment="sandbox")
+def test_a_development_key_gets_a_unique_id(sandbox: Sandbox) -> None:
+    sandbox.control.register_apns_key(sandbox.key, TOPIC, environment="development")
 
     answer = sandbox.push_apns(apns_token("accepted", 1), apns_id=APNS_ID)
 

@@ -88,9 +88,9 @@ def test_a_token_lives_one_hour(age: int, reason: str | None) -> None:
     ("key", "gateway", "reason"),
     [
         ("any", "production", None),
-        ("sandbox", "any", None),
-        ("sandbox", "sandbox", None),
-        ("sandbox", "production", "BadEnvironmentKeyInToken"),
+        ("development", "any", None),
+        ("development", "development", None),
+        ("development", "production", "BadEnvironmentKeyInToken"),
     ],
 )
 def test_a_key_belongs_to_its_environment(key: str, gateway: str, reason: str | None) -> None:

@@ -3,7 +3,11 @@
 import json
 import socket
 import ssl
+import subprocess
+import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -16,7 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from delivery.sandbox.authority import make_p12
-from delivery.sandbox.client import SandboxStartError, start_sandbox, stop_sandbox
+from delivery.sandbox.client import (
+    Address,
+    SandboxStartError,
+    read_address,
+    start_sandbox,
+    stop_sandbox,
+)
 from delivery.sandbox.tokens import apns_token, fcm_token
 from tests.fixtures.sandbox import TOPIC, Sandbox, trust
 
@@ -102,6 +112,32 @@ def test_it_stops_at_once_while_a_client_stays_connected(tmp_path: Path) -> None
 
     assert ready["pid"] == process.pid
     assert not (tmp_path / "ready.json").exists()
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    code = "import sys, pathlib; from delivery.sandbox.client import start_sandbox\n"
+    code += "start_sandbox(pathlib.Path(sys.argv[1])); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE
+    ) as parent:
+        assert _becomes(lambda: read_address(tmp_path) is not None)
+
+        parent.kill()
+
+    assert _becomes(lambda: read_address(tmp_path) is None)
+
+
+def _becomes(fact: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not fact() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return fact()
+
+
+def test_an_ipv6_address_is_bracketed_in_its_urls() -> None:
+    address = Address("::1", 1, 2, Path("ca.pem"))
+
+    assert (address.url, address.mtls_url) == ("https://[::1]:1", "https://[::1]:2")
 
 
 def test_its_authority_can_be_kept_over_restarts(tmp_path: Path) -> None:
