@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from api.services.claim import claimed, is_held
-from api.services.places import remove_data, settle
+from api.services.places import kept_from_cleaners, remove_data, settle
 from api.services.postgres import Postgres
 from api.services.processes import ProcessBook
 from api.services.signals import stopping_cleanly, uninterrupted
@@ -105,10 +105,11 @@ def running_pair(book: ProcessBook, options: EmbeddedOptions) -> Iterator[Pair]:
     pair = Pair(Postgres(book, places, durable=options.durable), Valkey(book, places), book)
     notice = book.folder / "run" / _URLS
     try:
-        pair.postgres.start()
-        pair.valkey.start()
-        notice.write_text(json.dumps(asdict(pair.urls)))
-        yield pair
+        with kept_from_cleaners(places.data):
+            pair.postgres.start()
+            pair.valkey.start()
+            notice.write_text(json.dumps(asdict(pair.urls)))
+            yield pair
     finally:
         with uninterrupted():
             notice.unlink(missing_ok=True)

@@ -3,11 +3,13 @@
 What lies outside of the state folder is named in files inside it, so that it is found again.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,17 @@ _LONGEST_FOLDER = 80
 _DATA = "postgres"
 _DATA_ELSEWHERE = "postgres.location"
 _SOCKETS_ELSEWHERE = "run/sockets.location"
+
+
+@contextlib.contextmanager
+def kept_from_cleaners(folder: Path) -> Iterator[None]:
+    """Hold the lock by which systemd-tmpfiles knows that a folder is in use, however old."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,8 @@ def _settle_data(
 ) -> Path:
     if data.is_dir():
         _check_owner(data, account)
+        if data != state / _DATA:
+            say(f"The database lies in {data}.")
         return data
     if data != state / _DATA:
         raise FolderError(
