@@ -1,0 +1,20 @@
+"""The doors over the real servers of this run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.doors import AppDoors, Doors, open_doors, settings_for
+
+
+@pytest.fixture(scope="session")
+def doors(database_url: str, redis_url: str) -> Iterator[Doors]:
+    """The running application; tests stay apart by working in apps of their own."""
+    with open_doors(settings_for(database_url, redis_url)) as doors:
+        yield doors
+
+
+@pytest.fixture
+def app(doors: Doors) -> AppDoors:
+    """A fresh app with its keys."""
+    return doors.new_app()
