@@ -6,7 +6,11 @@ import pycurl
 
 from delivery.curl.options import Options
 from delivery.curl.result import abandoned, failure, headers
-from delivery.transport import Ambiguous, Answer, Done, Identity, NotProcessed, Request
+from delivery.transport import Ambiguous, Answer, Done, Identity, NotProcessed, Request, Result
+
+
+def _nobody(_: Result) -> None:
+    """Stand in while a transfer carries no request."""
 
 
 class Handle:
@@ -21,7 +25,7 @@ class Handle:
         self._head = BytesIO()
         self._answer = BytesIO()
         self._body = BytesIO()
-        self._done: Done | None = None
+        self._done: Done = _nobody
         self.easy = pycurl.Curl()
         self._set_connection(options, identity)
         self.easy.setopt(pycurl.POST, 1)
@@ -63,9 +67,7 @@ class Handle:
 
     def take_done(self) -> Done:
         """Return whom to tell; a handle tells once."""
-        done, self._done = self._done, None
-        if done is None:
-            raise RuntimeError("this transfer carries no request")
+        done, self._done = self._done, _nobody
         return done
 
     def answer(self) -> Answer:

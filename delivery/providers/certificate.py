@@ -45,7 +45,7 @@ def unpack(p12: bytes, password: str) -> tuple[ClientCertificate, CertificateFac
     """Open a PKCS#12 file; raise `ValueError` when it does not open or lacks a part."""
     try:
         key, certificate, chain = pkcs12.load_key_and_certificates(p12, password.encode() or None)
-    except UnsupportedAlgorithm as error:
+    except UnsupportedAlgorithm as error:  # pragma: no cover (depends on how OpenSSL was built)
         raise ValueError("the file is encrypted in a way that is not supported") from error
     if key is None or certificate is None:
         raise ValueError("the file holds no certificate with its private key")

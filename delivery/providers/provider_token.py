@@ -52,7 +52,7 @@ def load_key(p8: str) -> ec.EllipticCurvePrivateKey:
 def _algorithm() -> ec.ECDSA:
     try:
         return ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-    except UnsupportedAlgorithm:
+    except UnsupportedAlgorithm:  # pragma: no cover (only with an old OpenSSL)
         return ec.ECDSA(hashes.SHA256())
 
 

@@ -36,6 +36,13 @@ class Endpoints:
             settings.apns_certificate_url,
         )
 
+    def apns(self, environment: str | None, *, certificate: bool) -> str:
+        """Return the gateway of an environment for a way of authentication."""
+        if certificate and self.apns_certificate_url:
+            return self.apns_certificate_url
+        development = environment == "development"
+        return self.apns_development_url if development else self.apns_production_url
+
 
 class Providers:
     """Makes and keeps the providers of a worker process, all on one transport."""
@@ -68,7 +75,9 @@ class Providers:
             return self._fcm(credential)
         account = ApnsAccount(
             f"{credential.id} {version}",
-            self._apns_url(credential),
+            self._endpoints.apns(
+                credential.environment, certificate=credential.kind == "certificate"
+            ),
             credential.topic,
             _apns_secret(credential),
         )
@@ -88,14 +97,6 @@ class Providers:
             self._tokens[key],
             clock=self._clock,
         )
-
-    def _apns_url(self, credential: Credential) -> str:
-        endpoints = self._endpoints
-        if credential.kind == "certificate" and endpoints.apns_certificate_url:
-            return endpoints.apns_certificate_url
-        if credential.environment == "development":
-            return endpoints.apns_development_url
-        return endpoints.apns_production_url
 
 
 def _apns_secret(credential: Credential) -> SigningKey | ClientCertificate:

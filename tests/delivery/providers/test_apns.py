@@ -7,6 +7,7 @@ from delivery.outcome import Accepted, Gone, Paused, Rejected, Retry, Scope
 from delivery.providers.registry import Endpoints, Providers
 from delivery.push import Notification
 from delivery.sandbox.credentials import make_apns_key
+from tests.delivery.gathering import pump_until
 from tests.delivery.providers.senders import Sender, certificate_sender, credential
 from tests.fixtures.sandbox import TOPIC, Sandbox
 
@@ -112,6 +113,21 @@ def test_faults_far_apart_are_each_tried_on_a_new_connection(
         assert isinstance(apns.send_one(), Retry)
         sandbox.control.default_profile()
         assert isinstance(apns.send_one(), Accepted)
+
+
+def test_an_answer_over_an_old_connection_proves_nothing_of_the_new(
+    apns: Sender, sandbox: Sandbox
+) -> None:
+    sandbox.control.profile(slow_seconds=0.3)
+    late = apns.start([apns.mint("slow", 1)])
+    pump_until(apns.transport, lambda: sandbox.control.stats()["requests"] == 1)
+    forced(sandbox, "expired_provider_token")
+
+    first = apns.send_one()
+    second = apns.send_one()
+
+    assert isinstance(late[0][1], Accepted)
+    assert (type(first), type(second)) == (Retry, Paused)
 
 
 def test_a_window_of_one_fault_changes_the_connection_once(apns: Sender, sandbox: Sandbox) -> None:

@@ -8,6 +8,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import NameOID
 
 from core.errors import InvalidPayloadError
@@ -87,6 +94,28 @@ def test_a_certificate_needs_its_password(tmp_path: Path) -> None:
         assert pointers(error) == ["/p12"]
 
 
+def test_a_file_without_its_private_key_is_refused(tmp_path: Path) -> None:
+    make_authority(tmp_path)
+    ca = x509.load_pem_x509_certificate((tmp_path / "ca.pem").read_bytes())
+    p12 = pkcs12.serialize_key_and_certificates(b"x", None, None, [ca], NoEncryption())
+
+    with pytest.raises(InvalidPayloadError):
+        check_p12(p12, "")
+
+
+def test_an_encrypted_key_is_refused() -> None:
+    sealed = (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+        .decode()
+    )
+
+    with pytest.raises(InvalidPayloadError):
+        check_p8(sealed)
+    with pytest.raises(InvalidPayloadError):
+        check_service_account({**ACCOUNT, "private_key": sealed})
+
+
 def apple_certificate(*extensions: tuple[str, bytes]) -> x509.Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.USER_ID, "com.a.b")])
@@ -133,6 +162,8 @@ def test_apples_marks_name_environments_and_further_topics() -> None:
     assert found.environments == ("development", "production")
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\x30", b"\x30\xff\x01", b"\x0c\x7fab", b"\x30\x80"])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\x30", b"\x30\xff\x01", b"\x0c\x7fab", b"\x30\x80", b"\x02\x01\x05"]
+)
 def test_an_unreadable_topic_list_is_passed_over(garbage: bytes) -> None:
     assert facts(apple_certificate(("1.2.840.113635.100.6.3.6", garbage))).topics == ("com.a.b",)

@@ -74,6 +74,19 @@ def test_a_second_refusal_of_the_token_stops_the_credential(fcm: Sender, sandbox
     assert oauth_calls(sandbox) == 2
 
 
+def test_a_key_revoked_with_its_tokens_stops_the_credential(fcm: Sender, sandbox: Sandbox) -> None:
+    fcm.send_one()
+    sandbox.control.revoke(sandbox.account["private_key_id"])
+    sandbox.control.revoke_access_tokens()
+
+    outcomes = fcm.send([fcm.mint("accepted", number) for number in range(20)])
+
+    assert [one.reason for one in outcomes if isinstance(one, Paused)] == [
+        "oauth_invalid_grant"
+    ] * 20
+    assert oauth_calls(sandbox) == 2
+
+
 def test_a_bad_key_of_apple_stops_only_apple_and_renews_nothing(
     fcm: Sender, sandbox: Sandbox
 ) -> None:

@@ -1,15 +1,19 @@
 """The life of an access token, by a clock that the test moves."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from core.clock import utc_now
+from core.secrets import SecretBox
 from delivery.curl import CurlTransport
 from delivery.outcome import Outcome, Paused, Retry
-from delivery.providers.oauth import OAuthTokens
+from delivery.providers.oauth import OAuthTokens, account_key
 from delivery.providers.oauth_answer import AccessToken, read_token
+from delivery.providers.token_cache import RedisTokenCache
 from delivery.transport import Ambiguous, Answer, NotProcessed
 from tests.delivery.gathering import drain
 from tests.fixtures.sandbox import Sandbox
@@ -108,6 +112,41 @@ def test_a_token_renewed_meanwhile_is_not_renewed_again(
     assert len(got) == 6
     assert len({one.value for one in got if isinstance(one, AccessToken)} - {first.value}) == 1
     assert sandbox.control.stats()["oauth_calls"] == 2
+
+
+@pytest.fixture
+def cache(redis_url: str, redis_prefix: str) -> Iterator[RedisTokenCache]:
+    box = SecretBox([Fernet.generate_key().decode()])
+    cache = RedisTokenCache.open(redis_url, box, prefix=redis_prefix)
+    yield cache
+    cache.close()
+
+
+def test_a_token_renewed_by_another_worker_is_taken_over(
+    cache: RedisTokenCache, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+) -> None:
+    one, two = (OAuthTokens(transport, sandbox.account, cache, clock) for _ in range(2))
+    first = ask(one, transport)
+    assert ask(two, transport) == first
+    clock.move(minutes=56)
+
+    ask(one, transport)
+    ask(two, transport)
+
+    assert ask(two, transport) == ask(one, transport) != first
+    assert sandbox.control.stats()["oauth_calls"] == 2
+
+
+def test_a_worker_leaves_the_early_renewal_to_the_one_at_work(
+    cache: RedisTokenCache, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+) -> None:
+    tokens = OAuthTokens(transport, sandbox.account, cache, clock)
+    first = ask(tokens, transport)
+    clock.move(minutes=56)
+    assert cache.claim(account_key(sandbox.account), 60)
+
+    assert [ask(tokens, transport) for _ in range(3)] == [first] * 3
+    assert sandbox.control.stats()["oauth_calls"] == 1
 
 
 # https://developers.google.com/identity/protocols/oauth2/service-account#error-codes
