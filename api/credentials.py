@@ -28,9 +28,10 @@ from core.clock import utc_now
 from core.errors import FieldError, InvalidPayloadError
 from core.settings import Settings
 from delivery.credentials import repository, service
-from delivery.credentials.checks import check_p8, check_p12, check_service_account
+from delivery.credentials.checks import check_certificate, check_service_account
 from delivery.credentials.repository import CredentialRow
 from delivery.credentials.service import CredentialPlan
+from delivery.providers.checks import check_p8
 
 router = APIRouter(
     prefix="/v1/apps/{app_id}/credentials", tags=["Credentials"], route_class=DoorRoute
@@ -187,10 +188,10 @@ def _plan_token(body: TokenPayload) -> CredentialPlan:
 
 def _plan_certificate(body: CertificatePayload) -> CredentialPlan:
     secret = {"p12": body.p12.get_secret_value(), "password": body.password.get_secret_value()}
-    facts = check_p12(secret["p12"], secret["password"], utc_now())
+    place = check_certificate(secret["p12"], secret["password"], utc_now())
     values = {
-        "topic": body.topic or facts.topic,
-        "environment": body.environment or facts.environment,
+        "topic": body.topic or place.topic,
+        "environment": body.environment or place.environment,
     }
     wrong = tuple(
         FieldError(f"/{name}", "missing", "The certificate does not say it: give it here.")

@@ -1,15 +1,16 @@
 """The real application in this process, and apps with keys to knock on its doors."""
 
 import secrets
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+from starlette.testclient import TestClient
 
 from api.context import Services, open_services
 from api.key_service import KeyPlan, create_key
@@ -17,11 +18,6 @@ from api.main import build_app
 from core.settings import Settings
 from delivery.apps.service import create_app_row
 from tests.servers import as_broker
-
-with warnings.catch_warnings():
-    # Starlette warns about the client it was tested with for years.
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
 
 EVERYTHING = (
     "messages:send",
@@ -38,6 +34,10 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
+class _WithoutFile(Settings):
+    model_config = SettingsConfigDict(env_file=None)
+
+
 def settings_for(database_url: str, redis_url: str, **values: Any) -> Settings:
     """Return settings that name these servers and no file."""
     given: dict[str, Any] = {
@@ -47,7 +47,7 @@ def settings_for(database_url: str, redis_url: str, **values: Any) -> Settings:
         "secret_keys": SecretStr(_TEST_KEY),
         **values,
     }
-    return Settings(_env_file=None, **given)
+    return _WithoutFile(**given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def open_doors(settings: Settings) -> Iterator[Doors]:
         yield Doors(client, services)
 
 
-def problem(answer: httpx.Response, status: int, code: str) -> Mapping[str, Any]:
+def problem(answer: httpx2.Response, status: int, code: str) -> Mapping[str, Any]:
     """Check that an answer is a whole problem document and return it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,116 @@
+"""Pages of docs/reference that follow from the code: routes and errors."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from api.errors import STATUS, status_of
+from core.errors import CarillonError
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+# The codes inside `errors`, one for each kind of mistake in a payload.
+FIELD_CODES: Mapping[str, str] = {
+    "empty_audience": "Nobody would get the message.",
+    "in_the_past": "The time has passed.",
+    "invalid": "A credential can not be used; the message says why.",
+    "invalid_value": "The type is right, the value is not; the message says what is expected.",
+    "lone_surrogate": "A text holds half of a surrogate pair.",
+    "malformed_token": "No gateway gives such a device token.",
+    "missing": "The field is required.",
+    "nul_character": "A text holds U+0000, which can not be stored.",
+    "number_out_of_range": "The number does not fit 64 bits.",
+    "out_of_range": "The number is below or above the limit.",
+    "production_in_staging": "A staging installation refuses what belongs to production.",
+    "too_deep": "Objects and lists are nested deeper than 20 levels.",
+    "too_long": "A text, list or object is longer than the limit.",
+    "too_short": "A text, list or object is shorter than the limit.",
+    "unknown_device": "The app has no such device.",
+    "unknown_field": "There is no such field; check its spelling.",
+    "unknown_person": "The app has no such person.",
+    "wrong_type": "The value has another JSON type than the field.",
+}
+_ERROR_HEAD = """# Errors
+
+Made by `./carillon openapi --errors`. Every answer that is not 2xx is a problem document
+(RFC 9457, `application/problem+json`):
+
+```json
+{
+  "type": "urn:carillon:error:invalid_payload",
+  "title": "The payload is not acceptable",
+  "status": 422,
+  "detail": "The payload is not acceptable. Each entry of `errors` points at what is wrong.",
+  "instance": "/v1/devices",
+  "code": "invalid_payload",
+  "request_id": "6f5dc2d1e0b94d4c8b0a6a1c7b21f3ab",
+  "errors": [{"pointer": "/token", "code": "missing", "message": "Give a token."}]
+}
+```
+
+`code` is stable: programs may depend on it, and on nothing else. `request_id` is also in the
+`X-Request-Id` header of every answer. `pointer` is a JSON pointer into the body; what is wrong
+outside of it is named `query:limit`, `path:device_id` or `header:Carillon-Device-Secret`.
+
+## Codes
+"""
+
+
+def route_page(description: Mapping[str, Any]) -> str:
+    """Return the list of all routes in Markdown."""
+    lines = [
+        "# Routes",
+        "",
+        "Made by `./carillon openapi --routes`. Payloads, answers and examples stand at `/docs`.",
+        "",
+        "| route | what it does | good answers | problems |",
+        "|---|---|---|---|",
+        *_route_rows(description),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _route_rows(description: Mapping[str, Any]) -> Iterator[str]:
+    for path, item in description["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                route = item[method]
+                words = " ".join(route["description"].split("\n\n")[0].split())
+                good = [code for code in route["responses"] if code < "400"]
+                bad = [code for code in route["responses"] if code >= "400"]
+                yield (
+                    f"| `{method.upper()} {path}` | {words} | {' '.join(good)} | {' '.join(bad)} |"
+                )
+
+
+def error_page() -> str:
+    """Return the list of all error codes in Markdown."""
+    lines = [
+        _ERROR_HEAD,
+        "| code | status | what it means, and the cure |",
+        "|---|---|---|",
+        *(f"| `{code}` | {status} | {words} |" for code, status, words in error_rows()),
+        "",
+        "## Codes inside `errors`",
+        "",
+        "| code | what it means |",
+        "|---|---|",
+        *(f"| `{code}` | {words} |" for code, words in FIELD_CODES.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def error_rows() -> Iterator[tuple[str, int, str]]:
+    """Return code, status and words of every error an HTTP answer can have, by code.
+
+    Errors without a place in the table of statuses belong to commands, not to the doors.
+    """
+    for kind in sorted(set(_kinds(CarillonError)), key=lambda kind: kind.code):
+        if any(ancestor in STATUS for ancestor in kind.__mro__ if ancestor is not CarillonError):
+            words = " ".join((kind.__doc__ or "").split())
+            yield kind.code, int(status_of(kind())), words
+
+
+def _kinds(base: type[CarillonError]) -> Iterator[type[CarillonError]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

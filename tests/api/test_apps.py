@@ -1,0 +1,45 @@
+"""Apps: made by operators, read by their own keys."""
+
+from tests.api.doors import Doors, bearer, problem
+
+
+def test_an_operator_makes_an_app_and_its_identity_secret_is_shown_once(doors: Doors) -> None:
+    operator = doors.operator()
+
+    made = doors.client.post("/v1/apps", headers=operator, json={"name": "Corner shop"})
+
+    assert made.status_code == 201
+    app = made.json()
+    read = doors.client.get(f"/v1/apps/{app['id']}", headers=operator)
+    assert read.json() == {key: app[key] for key in ("id", "name", "created_at")}
+    assert app["identity_secret"].startswith("is_")
+
+
+def test_an_operator_makes_the_first_key_of_a_new_app(doors: Doors) -> None:
+    operator = doors.operator()
+    app = doors.client.post("/v1/apps", headers=operator, json={"name": "Corner shop"}).json()
+
+    key = doors.client.post(
+        f"/v1/apps/{app['id']}/keys",
+        headers=operator,
+        json={"kind": "server", "name": "x", "scopes": ["people:read"]},
+    ).json()
+
+    assert doors.client.get("/v1/people", headers=bearer(key["secret"])).json()["data"] == []
+
+
+def test_an_operator_sees_all_apps_and_a_bound_key_its_own(doors: Doors) -> None:
+    one, other = doors.new_app("One"), doors.new_app("Other")
+
+    own = doors.client.get("/v1/apps", headers=one.admin).json()
+    assert [app["id"] for app in own["data"]] == [one.id]
+    seen: list[str] = []
+    page = doors.client.get("/v1/apps?limit=200", headers=doors.operator()).json()
+    seen += [app["id"] for app in page["data"]]
+    assert {one.id, other.id} <= set(seen)
+
+
+def test_a_server_key_without_admin_reads_no_app(doors: Doors) -> None:
+    app = doors.new_app()
+
+    problem(doors.client.get(app.path, headers=app.server), 403, "forbidden_scope")

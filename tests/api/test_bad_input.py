@@ -1,0 +1,215 @@
+"""Bad input at real routes: always a problem with its place, never a 5xx, nothing written."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from starlette.types import Message
+
+from tests.api.doors import AppDoors, Doors, phone, pointers, problem
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _post(app: AppDoors, body: bytes, **headers: str) -> httpx2.Response:
+    return app.client.post(
+        "/v1/people/batch", headers={**app.server, **_JSON, **headers}, content=body
+    )
+
+
+def test_a_path_nobody_serves_is_a_problem(doors: Doors) -> None:
+    problem(doors.client.get("/v2/nothing"), 404, "no_such_route")
+
+
+def test_a_method_a_path_lacks_names_those_it_has(doors: Doors) -> None:
+    answer = doors.client.delete("/healthz")
+
+    problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET"
+
+
+def test_malformed_json_says_where(app: AppDoors) -> None:
+    document = problem(_post(app, b'{"people": [}'), 400, "malformed_json")
+
+    assert "column 13" in document["detail"]
+
+
+def test_invalid_utf8_is_malformed(app: AppDoors) -> None:
+    problem(_post(app, b'{"people": ["\xff"]}'), 400, "malformed_json")
+
+
+def test_a_body_of_another_type_is_refused(app: AppDoors) -> None:
+    answer = _post(app, b"people=1", **{"Content-Type": "application/x-www-form-urlencoded"})
+
+    problem(answer, 415, "unsupported_media_type")
+
+
+def test_an_encoded_body_is_refused(app: AppDoors) -> None:
+    problem(_post(app, b"\x1f\x8b", **{"Content-Encoding": "gzip"}), 415, "unsupported_media_type")
+
+
+def test_an_empty_body_is_missing(app: AppDoors) -> None:
+    document = problem(_post(app, b""), 422, "invalid_payload")
+
+    assert pointers(document) == {"": "missing"}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"3", b'"text"', b"null", b"true"])
+def test_a_body_that_is_no_object_is_refused(app: AppDoors, body: bytes) -> None:
+    document = problem(_post(app, body), 422, "invalid_payload")
+
+    assert list(pointers(document)) == [""]
+
+
+def test_a_body_over_the_limit_is_refused_by_its_length(doors: Doors, app: AppDoors) -> None:
+    limit = doors.services.settings.max_body_bytes
+    answer = _post(app, b'{"people": ["' + b"x" * limit + b'"]}')
+
+    document = problem(answer, 413, "body_too_large")
+    assert str(limit) in document["detail"]
+
+
+def test_an_endless_body_without_a_length_is_cut_off(doors: Doors, app: AppDoors) -> None:
+    limit = doors.services.settings.max_body_bytes
+    taken = 0
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        nonlocal taken
+        taken += 100_000
+        return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/v1/people/batch",
+        "raw_path": b"/v1/people/batch",
+        "query_string": b"",
+        "headers": [
+            (b"content-type", b"application/json"),
+            (b"authorization", app.server["Authorization"].encode()),
+        ],
+    }
+
+    async def serve() -> None:
+        await doors.client.app(scope, receive, send)
+
+    asyncio.run(serve())
+
+    assert answers[0]["status"] == 413
+    assert taken <= limit + 100_000
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "9" * 30])
+def test_a_strange_length_is_refused(app: AppDoors, length: str) -> None:
+    answer = _post(app, b"{}", **{"Content-Length": length})
+
+    assert answer.status_code in {400, 413}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({"extra": 1}, {"/extra": "unknown_field"}),
+        ({"installation_id": 5}, {"/installation_id": "wrong_type"}),
+        ({"installation_id": "a b c d e"}, {"/installation_id": "invalid_value"}),
+        ({"installation_id": "x"}, {"/installation_id": "too_short"}),
+        ({"installation_id": "x" * 256}, {"/installation_id": "too_long"}),
+        ({"provider": "sms"}, {"/provider": "invalid_value"}),
+        ({"platform": "symbian"}, {"/platform": "invalid_value"}),
+        ({"permission": "maybe"}, {"/permission": "invalid_value"}),
+        ({"locale": "not a locale"}, {"/locale": "invalid_value"}),
+        ({"time_zone": "Mars/Olympus"}, {"/time_zone": "invalid_value"}),
+        ({"last_seen_at": "yesterday"}, {"/last_seen_at": "invalid_value"}),
+        ({"last_seen_at": 1_700_000_000}, {"/last_seen_at": "invalid_value"}),
+        ({"last_seen_at": "2026-02-30T00:00:00Z"}, {"/last_seen_at": "invalid_value"}),
+        ({"last_seen_at": "9999-12-31T23:59:59-23:59"}, {"/last_seen_at": "invalid_value"}),
+        ({"token": "with space"}, {"/token": "malformed_token"}),
+        ({"token": "x" * 4_097}, {"/token": "too_long"}),
+        ({"token": None}, {"/token": "missing"}),
+        ({"fid": "d" * 22}, {"/fid": "invalid_value"}),
+        ({"kind": "alert"}, {"/kind": "invalid_value"}),
+        ({"kind": "fid"}, {"/kind": "invalid_value"}),
+        ({"environment": "production"}, {"/environment": "invalid_value"}),
+        ({"topic": "com.example"}, {"/topic": "invalid_value"}),
+        ({"provider": "apns", "token": "zz" * 32}, {"/token": "malformed_token"}),
+        ({"provider": "apns", "token": "a" * 63}, {"/token": "malformed_token"}),
+        ({"provider": "apns", "token": "ab" * 201}, {"/token": "malformed_token"}),
+        ({"person": "nobody-knows"}, {"/person": "unknown_person"}),
+        ({"person": "bell\x07"}, {"/person": "invalid_value"}),
+        ({"signature": "short"}, {"/signature": "invalid_value"}),
+    ],
+)
+def test_a_bad_field_of_a_device_is_named_and_nothing_is_written(
+    doors: Doors, app: AppDoors, change: dict[str, Any], faults: dict[str, str]
+) -> None:
+    answer = app.client.post("/v1/devices", headers=app.server, json=phone(**change))
+
+    assert pointers(problem(answer, 422, "invalid_payload")) == faults
+    assert _count(doors, app, "device") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({"external_id": "x"}, {"/external_id": "unknown_field"}),
+        ({"country": "XX"}, {"/country": "invalid_value"}),
+        ({"country": "DEU"}, {"/country": "too_long"}),
+        ({"attributes": []}, {"/attributes": "wrong_type"}),
+        ({"attributes": {"": 1}}, {"/attributes/": "too_short"}),
+        ({"attributes": {"note": "x" * 32_768}}, {"/attributes": "too_long"}),
+        ({"attributes": {"a": {"b": "\0"}}}, {"/attributes/a/b": "nul_character"}),
+        ({"attributes": {"n": 2**63}}, {"/attributes/n": "number_out_of_range"}),
+    ],
+)
+def test_a_bad_field_of_a_person_is_named_and_nothing_is_written(
+    doors: Doors, app: AppDoors, change: dict[str, Any], faults: dict[str, str]
+) -> None:
+    answer = app.client.put("/v1/people/ada", headers=app.server, json=change)
+
+    assert pointers(problem(answer, 422, "invalid_payload")) == faults
+    assert _count(doors, app, "person") == 0
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "line%0Abreak", "x" * 256, "%7F"])
+def test_a_bad_id_in_the_path_is_a_problem(app: AppDoors, name: str) -> None:
+    for answer in (
+        app.client.get(f"/v1/people/{name}", headers=app.server),
+        app.client.put(f"/v1/people/{name}", headers=app.server, json={}),
+        app.client.get(f"/v1/devices/{name}", headers=app.server),
+    ):
+        assert answer.status_code in {404, 422}, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("query", "faults"),
+    [
+        ("limit=0", {"query:limit": "out_of_range"}),
+        ("limit=201", {"query:limit": "out_of_range"}),
+        ("limit=many", {"query:limit": "invalid_value"}),
+        ("cursor=guess", {"query:cursor": "invalid_value"}),
+        ("cursor=%00", {"query:cursor": "invalid_value"}),
+        ("cursor=AAAAAAAAAAAAAAAA", {"query:cursor": "invalid_value"}),
+        ("cursor=%C3%A9", {"query:cursor": "invalid_value"}),
+    ],
+)
+def test_a_bad_query_is_named(app: AppDoors, query: str, faults: dict[str, str]) -> None:
+    answer = app.client.get(f"/v1/people?{query}", headers=app.server)
+
+    assert pointers(problem(answer, 422, "invalid_payload")) == faults
+
+
+def _count(doors: Doors, app: AppDoors, table: str) -> int:
+    statement = text(f"SELECT count(*) FROM {table} WHERE app_id = :app_id")
+    with doors.services.engine.connect() as connection:
+        return int(connection.scalar(statement, {"app_id": app.inner_id}) or 0)

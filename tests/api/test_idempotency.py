@@ -1,0 +1,119 @@
+"""A POST with an Idempotency-Key happens once, whatever comes twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from tests.api.doors import AppDoors, Doors, phone, problem
+
+
+def _make_key(app: AppDoors, idempotency_key: str, name: str = "Backend") -> httpx2.Response:
+    return app.client.post(
+        f"{app.path}/keys",
+        headers={**app.admin, "Idempotency-Key": idempotency_key},
+        json={"kind": "server", "name": name, "scopes": ["people:read"]},
+    )
+
+
+def _made(app: AppDoors) -> list[dict[str, Any]]:
+    listed = app.client.get(f"{app.path}/keys", headers=app.admin).json()["data"]
+    return [key for key in listed if key["name"] == "Backend"]
+
+
+def test_a_repetition_gets_the_same_answer_and_does_nothing(app: AppDoors) -> None:
+    first = _make_key(app, "one")
+    second = _make_key(app, "one")
+
+    assert first.status_code == second.status_code == 201
+    assert first.content == second.content
+    assert "idempotent-replay" not in first.headers
+    assert second.headers["idempotent-replay"] == "true"
+    assert len(_made(app)) == 1
+
+
+def test_another_body_under_the_same_key_is_a_conflict(app: AppDoors) -> None:
+    _make_key(app, "one")
+
+    problem(_make_key(app, "one", name="Other"), 409, "idempotency_key_reused")
+    assert len(_made(app)) == 1
+
+
+def test_keys_of_other_callers_and_routes_do_not_meet(doors: Doors, app: AppDoors) -> None:
+    other = doors.new_app()
+    for answer in (
+        _make_key(app, "one"),
+        _make_key(other, "one"),
+        app.client.post(
+            "/v1/devices", headers={**app.phone, "Idempotency-Key": "one"}, json=phone()
+        ),
+        app.client.post(
+            "/v1/devices", headers={**app.server, "Idempotency-Key": "one"}, json=phone()
+        ),
+    ):
+        assert answer.status_code == 201
+        assert "idempotent-replay" not in answer.headers
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_of_a_bad_length_is_refused(app: AppDoors, key: str) -> None:
+    problem(_make_key(app, key), 422, "idempotency_key_invalid")
+
+
+def test_a_refused_request_is_not_stored(app: AppDoors) -> None:
+    headers = {**app.server, "Idempotency-Key": "late"}
+    body = phone(person="ada")
+    problem(app.client.post("/v1/devices", headers=headers, json=body), 422, "invalid_payload")
+    app.add_person("ada")
+
+    answer = app.client.post("/v1/devices", headers=headers, json=body)
+
+    assert answer.status_code == 201
+    assert "idempotent-replay" not in answer.headers
+
+
+def test_a_stored_answer_is_sealed(doors: Doors, app: AppDoors) -> None:
+    secret = _make_key(app, "one").json()["secret"]
+
+    statement = text("SELECT answer FROM idempotency WHERE app_id = :app_id")
+    with doors.services.engine.connect() as connection:
+        answer = bytes(connection.execute(statement, {"app_id": app.inner_id}).scalar_one())
+    assert secret.encode() not in answer
+    assert secret.encode() in doors.services.box.decrypt(answer)
+
+
+def test_after_a_day_the_key_is_free_again(doors: Doors, app: AppDoors) -> None:
+    first = _make_key(app, "one").json()
+    with doors.services.engine.begin() as connection:
+        statement = text("UPDATE idempotency SET created_at = created_at - interval '25 hours'")
+        connection.execute(statement)
+
+    second = _make_key(app, "one", name="Other")
+
+    assert second.status_code == 201
+    assert second.json()["id"] != first["id"]
+    assert _make_key(app, "one", name="Other").headers["idempotent-replay"] == "true"
+
+
+def test_twenty_at_once_make_one_key(app: AppDoors) -> None:
+    start = Barrier(20)
+
+    def attempt(_: int) -> httpx2.Response:
+        start.wait(timeout=30)
+        return _make_key(app, "rush")
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(attempt, range(20)))
+
+    for answer in answers:
+        if answer.status_code == 409:
+            problem(answer, 409, "idempotency_key_in_use")
+            assert answer.headers["retry-after"] == "1"
+        else:
+            assert answer.status_code == 201
+    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    assert len(_made(app)) == 1
+    assert _make_key(app, "rush").headers["idempotent-replay"] == "true"
