@@ -1,9 +1,11 @@
 """From a request to a planned message: content checked, audience resolved, cut when due."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from campaigns.audience import resolve, source_of
 from campaigns.content import find_problems
@@ -11,6 +13,9 @@ from core.errors import InvalidPayloadError
 from delivery import fanout
 from delivery.messages import repository
 from delivery.messages.message import Message, NewMessage
+
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def plan(
@@ -41,9 +46,17 @@ def _with_audience(new: NewMessage, audience: Mapping[str, Any]) -> NewMessage:
 
 
 def cut_next_due(database: Engine, chunk_size: int) -> Message | None:
-    """Cut the longest due message in a transaction of its own; None when nothing is due."""
+    """Cut the longest due message in a transaction of its own; None when nothing is due.
+
+    A message that can not be cut is set failed, so that it does not hold up those behind it.
+    """
     with database.begin() as connection:
         due = repository.claim_due(connection)
         if due is None:
             return None
-        return fanout.cut(connection, due, source_of(due.audience), chunk_size)
+        try:
+            with connection.begin_nested():
+                return fanout.cut(connection, due, source_of(due.audience), chunk_size)
+        except (DataError, IntegrityError, ProgrammingError) as error:
+            _LOGGER.exception("message.cut_failed", extra={"message_id": due.public_id})
+            return repository.fail(connection, due, f"{type(error).__name__} while cutting it")

@@ -79,6 +79,17 @@ def change(connection: Connection, found: Message, values: Mapping[str, Any]) ->
     return _message(connection.execute(statement).one())
 
 
+def fail(connection: Connection, found: Message, reason: str) -> Message:
+    """Set a message failed that could not be carried out at all."""
+    values = {
+        "state": MessageState.FAILED.value,
+        "failed_reason": reason,
+        "targeted": 0,
+        "finished_at": text("clock_timestamp()"),
+    }
+    return change(connection, found, values)
+
+
 def claim_due(connection: Connection, app_id: int | None = None) -> Message | None:
     """Lock the longest due scheduled message that nobody else is cutting; None if none is."""
     found = rows(

@@ -117,3 +117,20 @@ def test_a_message_for_later_starts_when_it_is_due(scene: Scene) -> None:
     assert (before["state"], before["targeted"]) == ("scheduled", None)
     assert changed.is_success
     assert scene.assert_adds_up(message_id)["counts"]["accepted"] == 1
+
+
+def test_a_message_that_can_not_be_cut_fails_and_holds_up_nobody(scene: Scene) -> None:
+    scene.add_device(None, fcm_token("accepted", 1))
+    broken, fine = (
+        str(scene.post("/v1/messages", {"to": {"all": True}, "content": {"title": "A"}})["id"])
+        for _ in range(2)
+    )
+    scene.run_sql(
+        'UPDATE message SET audience = \'{"people": ["x"]}\' WHERE public_id = :id', id=broken
+    )
+
+    scene.work()
+
+    assert scene.read(broken)["state"] == "failed"
+    assert scene.read(broken)["failed_reason"]
+    assert scene.read(fine)["state"] == "finished"
