@@ -21,11 +21,11 @@ def section(title: str) -> str:
 
 
 def first_column(text_of: str) -> set[str]:
-    return set(re.findall(r"^\| `(\w+)` \|", text_of, re.M))
+    return set(re.findall(r"^\| `(\w+)` \|", text_of, re.MULTILINE))
 
 
 def test_the_drawing_shows_exactly_the_allowed_moves() -> None:
-    drawn = set(re.findall(r"^    (\w+) --> (\w+)", PAGE, re.M))
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)", PAGE, re.MULTILINE))
 
     assert drawn == {
         (source.value, target.value)
@@ -39,13 +39,13 @@ def test_every_message_state_has_its_line_and_status() -> None:
 
     assert first_column(table) == {state.value for state in MessageState}
     for state, status in COARSE_STATUS.items():
-        line = re.search(rf"^\| `{state.value}` .*", table, re.M)
+        line = re.search(rf"^\| `{state.value}` .*", table, re.MULTILINE)
         assert line is not None
         assert f"`{status}`" in line.group()
 
 
 def test_every_recipient_state_and_reason_has_its_line() -> None:
-    names = {state.value for state in RecipientState} | {reason.value for reason in SuppressedReason}
+    names = {one.value for one in (*RecipientState, *SuppressedReason)}
 
     assert first_column(section("A recipient")) == names
 
