@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 # Written in parts, so that this file does not name what it looks for.
-INDEXES = ("pypi" r"\.org", "python" r"hosted\.org", "--(?:extra-)?index-url", "--find" "-links")
+INDEXES = (r"pypi[.]org", r"python[h]osted[.]org", "--(?:extra-)?index-url", "--find[-]links")
 FOLDERS = "(?:home|root|work|Users)"
 PATTERN = re.compile(rf"{'|'.join(INDEXES)}|(?<![\w./}}-])/{FOLDERS}/[\w.]")
 

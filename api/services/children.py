@@ -101,7 +101,8 @@ class Supervisor:
                 life.process.send_signal(signal.SIGTERM)
         for life in lives:
             left = max(0.0, deadline - time.monotonic())
-            self._book.stop(life.process, signal.SIGTERM, limit_seconds=left)
+            # Asked once only: celery and others take a second request for impatience.
+            self._book.finish(life.process, limit_seconds=left)
 
     def _launch(self, child: Child) -> "_Life":
         log = self.log(child.name)

@@ -90,11 +90,15 @@ class ProcessBook:
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(stop_signal)
-            try:
-                process.wait(limit_seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self.finish(process, limit_seconds=limit_seconds)
+
+    def finish(self, process: "subprocess.Popen[bytes]", *, limit_seconds: float) -> None:
+        """Wait for a process that was asked to stop; after the limit kill it with its group."""
+        try:
+            process.wait(limit_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         kill_group(process.pid)
         self.forget(process.pid)
 
