@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from celery import Celery
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine
 
 from core.database import open_engine
@@ -40,6 +42,8 @@ def open_services(settings: Settings) -> Services:
             settings.require_redis_url(),
             socket_timeout=_REDIS_TIMEOUT_SECONDS,
             socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
+            # Nobody may wait for a cache that is away.
+            retry=Retry(NoBackoff(), 0),
         ),
         queue=queue,
         nudger=Nudger(queue),

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 
 from celery.signals import worker_shutting_down
-from redis import Redis
 from sqlalchemy import Engine as Database
 
 from api.duties import Duties
@@ -35,7 +34,6 @@ from delivery.retry import RetryRules
 _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _POOL_SIZE = 3
-_REDIS_TIMEOUT_SECONDS = 1.0
 
 Work = Callable[[Callable[[], bool]], object]
 
@@ -80,13 +78,9 @@ class Runner:
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     """Return the delivery engine of one worker process, with its own connections to gateways."""
     box = SecretBox(settings.require_secret_keys())
-    redis = Redis.from_url(
-        settings.require_redis_url(),
-        socket_timeout=_REDIS_TIMEOUT_SECONDS,
-        socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
-    )
     transport = CurlTransport(settings.gateway_ca_file)
-    providers = Providers(transport, Endpoints.from_settings(settings), RedisTokenCache(redis, box))
+    cache = RedisTokenCache.open(settings.require_redis_url(), box)
+    providers = Providers(transport, Endpoints.from_settings(settings), cache)
     opener = Opener(
         database,
         TemplatePreparer(database),
