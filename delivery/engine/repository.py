@@ -11,6 +11,22 @@ from delivery.engine.ports import Control, Recipient
 from delivery.fanout import PUSH_KINDS
 from delivery.states import RecipientState, SuppressedReason
 
+_RECIPIENTS = """
+SELECT w.position, w.device_id, w.person_id AS planned_person_id, d.person_id, d.platform,
+       d.locale, d.time_zone, d.permission, t.id AS target_id, t.token, t.kind, t.topic,
+       t.state
+FROM unnest(CAST(:positions AS int4[]), CAST(:device_ids AS int8[]),
+            CAST(:person_ids AS int8[])) AS w(position, device_id, person_id)
+LEFT JOIN device d ON d.app_id = :app_id AND d.id = w.device_id
+LEFT JOIN LATERAL (
+    SELECT t.* FROM target t
+    WHERE t.app_id = :app_id AND t.device_id = w.device_id AND t.kind = ANY(:kinds)
+      AND t.provider = :provider
+      AND t.environment IS NOT DISTINCT FROM CAST(:environment AS text)
+    ORDER BY t.state = 'active' DESC, t.registered_at DESC LIMIT 1) t ON true
+ORDER BY w.position
+"""
+
 
 def read_control(connection: Connection, lease: Lease) -> Control:
     """Read what decides whether the next window may open; times by the database's clock."""
@@ -41,21 +57,7 @@ def read_recipients(
     """
     found = rows(
         connection,
-        """
-        SELECT w.position, w.device_id, w.person_id AS planned_person_id, d.person_id, d.platform,
-               d.locale, d.time_zone, d.permission, t.id AS target_id, t.token, t.kind, t.topic,
-               t.state
-        FROM unnest(CAST(:positions AS int4[]), CAST(:device_ids AS int8[]),
-                    CAST(:person_ids AS int8[])) AS w(position, device_id, person_id)
-        LEFT JOIN device d ON d.app_id = :app_id AND d.id = w.device_id
-        LEFT JOIN LATERAL (
-            SELECT t.* FROM target t
-            WHERE t.app_id = :app_id AND t.device_id = w.device_id AND t.kind = ANY(:kinds)
-              AND t.provider = :provider
-              AND t.environment IS NOT DISTINCT FROM CAST(:environment AS text)
-            ORDER BY t.state = 'active' DESC, t.registered_at DESC LIMIT 1) t ON true
-        ORDER BY w.position
-        """,
+        _RECIPIENTS,
         app_id=lease.message.app_id,
         positions=list(positions),
         device_ids=[lease.device_ids[position] for position in positions],

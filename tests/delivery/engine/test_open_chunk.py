@@ -140,7 +140,7 @@ class Walk:
 
 
 def run(size: int, policy: str, seed: int, crashes: int) -> Row:
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     row = Row(lease_of(size, policy))
     for _ in range(crashes):
         walk = Walk(row, rng)
