@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from api import repository
 from api.key_service import KeyPlan, create_key
 from api.principal import OPERATOR
+from api.services.local import complete
 from core.database import open_engine
 from core.secrets import SecretBox
 from core.settings import Settings, read_settings
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= len(args.name) <= 200 or not args.name.isprintable():
         print("The name must have 1 to 200 printable characters.", file=sys.stderr)
         return 2
-    made = create_app(read_settings(), args.name, operator=args.operator)
+    made = create_app(complete(read_settings()), args.name, operator=args.operator)
     if args.json:
         print(orjson.dumps(made).decode())
     else:

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from api.services.local import complete
 from core.database import open_engine
 from core.settings import read_settings
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Migrate the database named by CARILLON_DATABASE_URL."""
-    url = read_settings().require_database_url()
+    url = complete(read_settings()).require_database_url()
     if args.check:
         return _check(url)
     migrate(url)
