@@ -15,7 +15,7 @@ from core.queue import Nudger
 from core.settings import Settings
 from core.telemetry import log_event
 from delivery.chunks.sweep_repository import end_idle
-from delivery.messages import progress, repository
+from delivery.messages import repository, statistics_repository
 
 _LOGGER = logging.getLogger(__name__)
 PARTITIONED_TABLES = ("ledger", "event", "audit")
@@ -55,7 +55,7 @@ class Duties:
     def roll_up(self) -> None:
         """Fold statistics deltas into the counts."""
         with self.database.begin() as connection:
-            progress.roll_up(connection)
+            statistics_repository.roll_up(connection)
 
     def keep_house(self) -> None:
         """Make partitions ahead of time and drop what is only kept for a while."""
@@ -69,3 +69,4 @@ class Duties:
                 {"h": self.settings.idempotency_hours},
             )
             connection.execute(text("DELETE FROM pace WHERE arrival_at < now() - interval '1 day'"))
+            statistics_repository.prune(connection)

@@ -11,6 +11,8 @@ EXAMPLE: dict[str, Any] = {
     "id": "msg_mfrggzdfmztwq2lknnwg23tpoa",
     "state": "running",
     "status": "pending",
+    "title": "Hello {{ first_name }}",
+    "is_test": False,
     "lane": "campaign",
     "type": "push",
     "policy": "at_most_once",
@@ -67,11 +69,16 @@ class WaitingDocument(Document):
 
 
 class MessageDocument(Document):
-    """A message. `targeted` is always the sum of `counts` and `open`; null until it is cut."""
+    """A message. `targeted` is always the sum of `counts` and `open`; null until it is cut.
+
+    `title` is the template of its title.
+    """
 
     id: str
     state: str
     status: str
+    title: str | None
+    is_test: bool
     lane: str
     type: str
     policy: str
@@ -122,6 +129,7 @@ class DeliveryPage(Document):
 def to_document(message: Message, progress: Progress) -> MessageDocument:
     """Return the message with its progress."""
     same = (
+        "is_test",
         "lane",
         "type",
         "policy",
@@ -142,6 +150,7 @@ def to_document(message: Message, progress: Progress) -> MessageDocument:
         id=message.public_id,
         state=message.state.value,
         status=_status(message, progress),
+        title=message.content.get("title"),
         counts=dict(progress.counts),
         reasons={state: dict(found) for state, found in progress.reasons.items()},
         open=progress.open,

@@ -100,6 +100,7 @@ class MessagePayload(Payload):
     )
     rate_per_second: Rate | None = None
     send_at: Moment | None = None
+    is_test: bool = Field(default=False, description="Left out of the statistics over time.")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -138,6 +139,7 @@ class MessagePayload(Payload):
             priority=self.priority,
             rate_per_second=self.rate_per_second,
             send_at=self.send_at,
+            is_test=self.is_test,
         )
 
 

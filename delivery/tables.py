@@ -247,7 +247,20 @@ message_delta = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("recipients", BigInteger, nullable=False),
+    Column("at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
     Index("message_delta_message_idx", "app_id", "message_id"),
+)
+
+# What ended when, in steps of ten seconds, without what was sent as a test.
+delivery_bucket = Table(
+    "delivery_bucket",
+    metadata,
+    Column("app_id", BigInteger, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("recipients", BigInteger, nullable=False),
+    PrimaryKeyConstraint("app_id", "at", "state"),
+    Index("delivery_bucket_at_idx", "at"),
 )
 
 # The theoretical arrival time of each paced scope (a credential, a message): GCRA in one row.

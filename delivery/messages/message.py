@@ -25,6 +25,7 @@ class NewMessage:
     priority: str
     rate_per_second: float | None
     send_at: datetime | None
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Message:
     expires_at: datetime | None
     targeted: int | None
     failed_reason: str | None
+    is_test: bool
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from core.database import rows
 from delivery.messages.message import Delivery, Message, Progress, Waiting
@@ -108,24 +108,3 @@ def deliveries(
     )
     names = Delivery.__dataclass_fields__
     return [Delivery(**{name: getattr(row, name) for name in names}) for row in found]
-
-
-def roll_up(connection: Connection, limit: int = 10_000) -> None:
-    """Fold the oldest deltas into the counts; safe to run in several schedulers at once."""
-    connection.execute(
-        text(
-            """
-            WITH taken AS (
-                DELETE FROM message_delta WHERE id IN (
-                    SELECT id FROM message_delta ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
-                RETURNING app_id, message_id, state, reason, recipients)
-            INSERT INTO message_count AS c (app_id, message_id, state, reason, recipients)
-            SELECT app_id, message_id, state, reason, sum(recipients) FROM taken
-            GROUP BY app_id, message_id, state, reason
-            ORDER BY app_id, message_id, state, reason
-            ON CONFLICT (app_id, message_id, state, reason)
-            DO UPDATE SET recipients = c.recipients + excluded.recipients
-            """
-        ),
-        {"limit": limit},
-    )
