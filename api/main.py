@@ -16,6 +16,7 @@ from api import (
     message_control,
     messages,
     people,
+    stats,
 )
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
@@ -34,6 +35,7 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "messages": messages.router,
         "message_control": message_control.router,
         "devices": devices.router,
+        "stats": stats.router,
         # Ids of people may hold slashes, so their routes take what nobody before wanted.
         "people": people.router,
     }
