@@ -124,6 +124,8 @@ def _claim(body: _Details, provider: str) -> TargetClaim:
 class DevicesPayload(Payload):
     """Up to 1,000 devices."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"devices": [REGISTRATION]}]})
+
     devices: Annotated[
         list[Any],
         Field(min_length=1, max_length=BATCH_LIMIT),

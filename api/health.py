@@ -13,6 +13,7 @@ from api import repository
 from api.answers import Answer, respond
 from api.context import Services
 from api.fields import Document
+from api.openapi import answers
 from api.schema_version import newest_version
 
 router = APIRouter(tags=["Health"])
@@ -40,7 +41,7 @@ class Readiness(Document):
     checks: list[Check]
 
 
-@router.get("/healthz", response_model=Alive)
+@router.get("/healthz", response_model=Alive, responses=answers({"state": "alive"}))
 def healthz() -> Response:
     """Say that the process is alive. It asks nobody else."""
     return respond(Answer(Alive()))
@@ -50,7 +51,7 @@ def healthz() -> Response:
     "/readyz",
     response_model=Readiness,
     responses={
-        200: {"content": {"application/json": {"example": _EXAMPLE}}},
+        **answers(_EXAMPLE, description="Ready, or degraded"),
         503: {"model": Readiness, "description": "Not ready"},
     },
 )

@@ -78,6 +78,10 @@ class PersonItem(PersonPayload):
 class PeoplePayload(Payload):
     """Up to 1,000 people."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"people": [{"external_id": "customer-1815", **_CHANGE}]}]}
+    )
+
     people: Annotated[
         list[Any],
         Field(min_length=1, max_length=BATCH_LIMIT),
@@ -125,7 +129,10 @@ def _to_change(external_id: str, body: PersonPayload) -> PersonChange:
     response_model=PersonDocument,
     responses={
         **answers(_PERSON),
-        **answers(_PERSON, status=201, description="Created"),
+        201: {
+            **answers(_PERSON, status=201, description="Created")[201],
+            "model": PersonDocument,
+        },
         **problems(401, 403),
     },
 )

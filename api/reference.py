@@ -21,6 +21,7 @@ FIELD_CODES: Mapping[str, str] = {
     "number_out_of_range": "The number does not fit 64 bits.",
     "out_of_range": "The number is below or above the limit.",
     "production_in_staging": "A staging installation refuses what belongs to production.",
+    "template_syntax": "A template can not be read; the message says where.",
     "too_deep": "Objects and lists are nested deeper than 20 levels.",
     "too_long": "A text, list or object is longer than the limit.",
     "too_short": "A text, list or object is shorter than the limit.",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
+from api.principal import OPERATOR
 from api.tables import api_key, audit, idempotency
 from delivery.tables import app
 
@@ -150,7 +151,7 @@ def revoke_key(connection: Connection, key_id: int) -> None:
 
 def has_operator(connection: Connection) -> bool:
     """Tell whether any living key reaches every app."""
-    living = api_key.c.revoked_at.is_(None) & api_key.c.scopes.any("operator")
+    living = api_key.c.revoked_at.is_(None) & (sa.literal(OPERATOR) == sa.any_(api_key.c.scopes))
     return bool(connection.scalar(sa.select(sa.exists().where(living))))
 
 
