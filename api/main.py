@@ -1,7 +1,7 @@
 """The factory of the HTTP process: `granian --factory api.main:create_app --interface asgi`."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI
@@ -16,11 +16,12 @@ from api import (
     message_control,
     messages,
     people,
-    stats,
+    person_messages,
 )
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
+from api.openapi import DescribedApp
 from api.problems import install_handlers
 from core.errors import SettingsError
 from core.settings import read_settings
@@ -35,11 +36,12 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "messages": messages.router,
         "message_control": message_control.router,
         "devices": devices.router,
-        "stats": stats.router,
         # Ids of people may hold slashes, so their routes take what nobody before wanted.
+        "person_messages": person_messages.router,
         "people": people.router,
     }
 )
+_Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 _DESCRIPTION = """Push notifications through FCM and APNs.
 
 Press **Authorize** and paste the key that `./carillon app create NAME` printed.
@@ -63,22 +65,28 @@ def build_app(services: Services) -> FastAPI:
         yield
         await run_in_threadpool(close_services, services)
 
-    app = FastAPI(
+    app = assemble(services.settings.api_modules, closing)
+    app.state.services = services
+    app.add_middleware(Edge)
+    install_handlers(app)
+    add_docs_pages(app)
+    return app
+
+
+def assemble(modules: str = "all", lifespan: _Lifespan | None = None) -> FastAPI:
+    """Return the bare application: routes and their description, without any service."""
+    app = DescribedApp(
         title="Carillon",
         version="0.1.0",
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=closing,
+        lifespan=lifespan,
     )
-    app.state.services = services
-    app.add_middleware(Edge)
-    install_handlers(app)
-    add_docs_pages(app)
-    app.include_router(health.router)
-    for name in _chosen(services.settings.api_modules):
-        app.include_router(MODULES[name])
+    app.described = [health.router, *(MODULES[name] for name in _chosen(modules))]
+    for router in app.described:
+        app.include_router(router)
     return app
 
 
