@@ -17,6 +17,7 @@ from api import (
     messages,
     people,
     person_messages,
+    stats,
 )
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
@@ -36,6 +37,7 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "messages": messages.router,
         "message_control": message_control.router,
         "devices": devices.router,
+        "stats": stats.router,
         # Ids of people may hold slashes, so their routes take what nobody before wanted.
         "person_messages": person_messages.router,
         "people": people.router,
