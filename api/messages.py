@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.answers import Answer
 from api.calls import MessageReadCall, MessageSendCall
-from api.fields import Cursor, Limit
+from api.fields import FIRST_PAGE, Cursor, Limit
 from api.idempotency import run_once
 from api.message_document import (
     DELIVERY_EXAMPLE,
@@ -74,13 +74,12 @@ def send_message(call: MessageSendCall, body: MessagePayload) -> Response:
 def list_messages(
     call: MessageReadCall,
     limit: Annotated[Limit, Query()] = 50,
-    cursor: Annotated[Cursor, Query()] = None,
+    cursor: Annotated[Cursor, Query()] = FIRST_PAGE,
 ) -> Response:
     """List messages, newest first."""
 
     def work(connection: Connection) -> Answer:
-        before = int(cursor) if cursor else None
-        rows = list(repository.page(connection, call.app.id, limit + 1, before))
+        rows = list(repository.page(connection, call.app.id, limit + 1, cursor or None))
         data = [_document(connection, message) for message in rows[:limit]]
         return Answer(MessagePage.cut(rows, limit, data=data))
 
