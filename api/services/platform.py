@@ -127,7 +127,9 @@ def sandbox_child(folder: Path, *arguments: str) -> Child:
     ready.unlink(missing_ok=True)
     return Child(
         name="sandbox",
-        arguments=_python("delivery.sandbox", "--folder", str(folder), *arguments),
+        arguments=_python(
+            *("delivery.sandbox", "--folder", str(folder), "--end-with-parent"), *arguments
+        ),
         environment={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)},
         ready=ready.is_file,
     )
