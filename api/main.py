@@ -10,10 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from api import (
     apps,
     credentials,
+    device_lookup,
     devices,
     health,
     keys,
     message_control,
+    message_preview,
     messages,
     people,
     person_messages,
@@ -36,7 +38,9 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "keys": keys.router,
         "messages": messages.router,
         "message_control": message_control.router,
+        "message_preview": message_preview.router,
         "devices": devices.router,
+        "device_lookup": device_lookup.router,
         "stats": stats.router,
         # Ids of people may hold slashes, so their routes take what nobody before wanted.
         "person_messages": person_messages.router,

@@ -1,5 +1,6 @@
 """What a person was sent: `/v1/people/{external_id}/messages`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,13 +14,15 @@ from api.fields import Document, ExternalId, Limit
 from api.openapi import answers, problems
 from api.route import DoorRoute
 from delivery.messages import history
+from delivery.messages.history import HistoryEntry, HistoryPage
 from segments.people import service
 
 router = APIRouter(prefix="/v1/people", tags=["People"], route_class=DoorRoute)
-_CURSOR = r"^[0-9]{1,18}-[0-9]{1,18}$"
-_EXAMPLE: dict[str, Any] = {
+HistoryCursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
+HISTORY_EXAMPLE: dict[str, Any] = {
     "message": "msg_mfrggzdfmztwq2lknnwg23tpoa",
     "message_state": "finished",
+    "title": "Hello {{ first_name }}",
     "lane": "campaign",
     "scheduled_at": "2026-03-01T12:00:00Z",
     "device": "dev_mfrggzdfmztwq2lknnwg23tpoa",
@@ -40,6 +43,7 @@ class PersonMessage(Document):
 
     message: str
     message_state: str
+    title: str | None
     lane: str
     scheduled_at: datetime
     device: str | None
@@ -57,11 +61,26 @@ class PersonMessages(Document):
     next_cursor: str | None = None
 
 
+def read_cursor(cursor: str | None) -> tuple[int, int] | None:
+    """Return the pair (message, device) behind which a page begins."""
+    message, _, device = (cursor or "").partition("-")
+    return (int(message), int(device)) if cursor else None
+
+
+def cut_page(found: Sequence[HistoryEntry], limit: int) -> PersonMessages:
+    """Return the page of `found`, which holds one entry more than `limit` if more follow."""
+    last = found[limit - 1] if len(found) > limit else None
+    return PersonMessages(
+        data=[PersonMessage.model_validate(entry) for entry in found[:limit]],
+        next_cursor=f"{last.message_id}-{last.device_id}" if last else None,
+    )
+
+
 @router.get(
     "/{external_id:path}/messages",
     response_model=PersonMessages,
     responses={
-        **answers({"data": [_EXAMPLE], "next_cursor": None}),
+        **answers({"data": [HISTORY_EXAMPLE], "next_cursor": None}),
         **problems(401, 403, 404),
     },
 )
@@ -69,25 +88,14 @@ def list_person_messages(
     call: MessageReadCall,
     external_id: Annotated[ExternalId, Path(description="The id of the person in your system.")],
     limit: Annotated[Limit, Query()] = 50,
-    cursor: Annotated[str | None, Query(pattern=_CURSOR)] = None,
+    cursor: HistoryCursor = None,
 ) -> Response:
     """List what a person was sent and what became of it at each device, and why."""
 
     def work(connection: Connection) -> Answer:
         person = service.get(connection, call.app.id, external_id)
-        message, _, device = (cursor or "").partition("-")
-        found = history.of_person(
-            connection,
-            call.app.id,
-            person.id,
-            limit=limit + 1,
-            before=(int(message), int(device)) if cursor else None,
-        )
-        last = found[limit - 1] if len(found) > limit else None
-        page = PersonMessages(
-            data=[PersonMessage.model_validate(entry) for entry in found[:limit]],
-            next_cursor=f"{last.message_id}-{last.device_id}" if last else None,
-        )
-        return Answer(page)
+        wanted = HistoryPage(limit + 1, read_cursor(cursor))
+        found = history.of_person(connection, call.app.id, person.id, wanted)
+        return Answer(cut_page(found, limit))
 
     return call.answer(work)

@@ -22,6 +22,7 @@ FIELD_CODES: Mapping[str, str] = {
     "out_of_range": "The number is below or above the limit.",
     "production_in_staging": "A staging installation refuses what belongs to production.",
     "template_syntax": "A template can not be read; the message says where.",
+    "render_error": "A text can not be rendered for this person; the message says why.",
     "too_deep": "Objects and lists are nested deeper than 20 levels.",
     "too_long": "A text, list or object is longer than the limit.",
     "too_short": "A text, list or object is shorter than the limit.",

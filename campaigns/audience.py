@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from delivery.devices.repository import find_ids_by_public, register_raw_tokens
-from segments.people.repository import find_ids
 from sqlalchemy import Connection
 
 from core.database import rows
 from core.errors import FieldError, InvalidPayloadError
+from delivery import fanout
+from delivery.devices.repository import find_ids_by_public, register_raw_tokens
 from delivery.fanout import Source
+from segments.people.repository import find_ids
 
 _NOBODY = "SELECT CAST(NULL AS bigint) AS id WHERE false"
 _LISTED = "SELECT DISTINCT id FROM unnest(CAST(:ids AS int8[])) AS listed(id)"
@@ -72,3 +73,11 @@ def source_of(audience: Mapping[str, Any]) -> Source:
     if "people" in audience:
         return Source(_LISTED, _NOBODY, {"ids": audience["people"]})
     return Source(_NOBODY, _LISTED, {"ids": audience["devices"]})
+
+
+def count(connection: Connection, app_id: int, to: Mapping[str, Any]) -> Mapping[str | None, int]:
+    """Count the recipients of an audience without tokens, by the reason why not to send.
+
+    Those that would be sent to stand under None. Raises as `resolve` does.
+    """
+    return fanout.count(connection, app_id, source_of(resolve(connection, app_id, to)))

@@ -35,12 +35,24 @@ def _sources(content: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
 
 def for_platform(content: Mapping[str, Any], platform: str) -> dict[str, Any]:
     """Return `content` with the overrides of `platform` applied; data and extra are merged."""
-    base = {key: value for key, value in content.items() if key not in PLATFORMS}
+    base = _alone(content)
     override = content.get(platform) or {}
     merged = {**base, **{key: value for key, value in override.items() if value is not None}}
     for name in ("data", "extra"):
         merged[name] = {**(base.get(name) or {}), **(override.get(name) or {})}
     return merged
+
+
+def sources_of(content: Mapping[str, Any], platform: str) -> Iterator[tuple[str, str]]:
+    """Yield pointer and template of each text that `platform` gets."""
+    base, override = dict(_sources(_alone(content), "")), content.get(platform) or {}
+    own = dict(_sources(override, ""))
+    for name, source in {**base, **own}.items():
+        yield f"/content/{platform}{name}" if name in own else f"/content{name}", source
+
+
+def _alone(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in content.items() if key not in PLATFORMS}
 
 
 def render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Notification:

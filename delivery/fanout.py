@@ -27,7 +27,7 @@ class Source:
     values: Mapping[str, Any]
 
 
-_CUT = """
+_JUDGED = """
 WITH people AS MATERIALIZED ({people}),
 chosen AS MATERIALIZED ({devices}),
 reach AS (
@@ -59,7 +59,9 @@ judged AS MATERIALIZED (
     FROM aimed
     UNION ALL
     SELECT p.id, NULL, NULL, 'no_device' FROM (SELECT DISTINCT id FROM people) p
-    WHERE NOT EXISTS (SELECT FROM aimed a WHERE a.person_id = p.id)),
+    WHERE NOT EXISTS (SELECT FROM aimed a WHERE a.person_id = p.id))
+"""
+_CUT = f"""{_JUDGED},
 numbered AS (
     SELECT person_id, device_id, credential_id,
            (row_number() OVER (PARTITION BY credential_id ORDER BY device_id) - 1) / :size AS part
@@ -78,7 +80,15 @@ deltas AS (
     SELECT :app_id, :message_id, 'suppressed', reason, count(*) FROM ended GROUP BY reason)
 SELECT coalesce((SELECT sum(remaining) FROM chunks), 0)::bigint
        + (SELECT count(*) FROM ended) AS targeted, clock_timestamp() AS now
-"""
+"""  # noqa: S608  Both parts are ours.
+_COUNT = _JUDGED + "SELECT reason, count(*) AS recipients FROM judged GROUP BY reason"  # noqa: S608
+
+
+def count(connection: Connection, app_id: int, source: Source) -> Mapping[str | None, int]:
+    """Count whom a cut would target now, by the reason why not to send; None is to be sent."""
+    statement = _COUNT.format(people=source.people, devices=source.devices)
+    found = rows(connection, statement, app_id=app_id, kinds=list(PUSH_KINDS), **source.values)
+    return {row.reason: row.recipients for row in found}
 
 
 def cut(connection: Connection, message: Message, source: Source, chunk_size: int) -> Message:

@@ -43,6 +43,38 @@ def list_targets(connection: Connection, app_id: int, device_id: int) -> list[Ta
     return [Target(*row) for row in connection.execute(statement)]
 
 
+def list_of_person(
+    connection: Connection, app_id: int, person_id: int, *, after: int, limit: int
+) -> list[Device]:
+    """Return the devices of one person in the order they were made, behind the inner id."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(device.c.app_id == app_id, device.c.person_id == person_id, device.c.id > after)
+        .order_by(device.c.id)
+        .limit(limit)
+    )
+    return [Device(*row) for row in connection.execute(statement)]
+
+
+def find_by_token(connection: Connection, app_id: int, token: str) -> Device | None:
+    """Return the device that holds a token of any provider; APNs tokens in any case."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .join(
+            target, sa.and_(target.c.app_id == device.c.app_id, target.c.device_id == device.c.id)
+        )
+        .where(
+            target.c.app_id == app_id,
+            target.c.provider.in_(sorted(_RAW_PLATFORM)),
+            target.c.token_hash.in_([hash_token(token), hash_token(token.lower())]),
+        )
+        .order_by(device.c.id)
+        .limit(1)
+    )
+    row = connection.execute(statement).first()
+    return Device(*row) if row else None
+
+
 def remove(connection: Connection, app_id: int, device_id: int) -> None:
     """Delete one device with its targets."""
     connection.execute(sa.delete(device).where(device.c.app_id == app_id, device.c.id == device_id))

@@ -87,6 +87,12 @@ def encode(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
     return Encoded(push, "/3/device/" + quote(push.token, safe=""), headers, body)
 
 
+def payload_bytes(push: Push) -> int | Unsendable:
+    """Return what APNs counts against its limit: the bytes of the body."""
+    body = _body(push)
+    return body if isinstance(body, Unsendable) else len(body)
+
+
 def push_type(push: Push) -> PushType | None:
     """Return the push type of a push, None for a kind of target APNs does not have."""
     if push.kind == "alert" and is_silent(push.notification):

@@ -46,6 +46,15 @@ def payload_bytes(message: dict[str, Any]) -> int:
     )
 
 
+def push_bytes(push: Push, now: datetime) -> int | Unsendable:
+    """Return what FCM counts against its limit of the message built for a push."""
+    message = _message(push, now)
+    if isinstance(message, Unsendable):
+        return message
+    body = to_json(message)
+    return body if isinstance(body, Unsendable) else payload_bytes(message)
+
+
 def _over_limit(message: dict[str, Any]) -> Unsendable | None:
     size = payload_bytes(message)
     if size > FCM_LIMIT_BYTES:

@@ -1,5 +1,7 @@
 """What one person was sent, and why it did not arrive."""
 
+from typing import Any
+
 from delivery.sandbox.tokens import fcm_token
 from tests.e2e.scene import Scene
 
@@ -34,7 +36,8 @@ def test_history_is_paged(scene: Scene) -> None:
         scene.post("/v1/messages", {"to": {"people": ["ada"]}, "content": {"title": title}})
     scene.work()
 
-    seen, cursor = [], ""
+    seen: list[tuple[str, str]] = []
+    cursor: str | None = ""
     while cursor is not None:
         query = f"?limit=2{f'&cursor={cursor}' if cursor else ''}"
         page = scene.http.get(f"/v1/people/ada/messages{query}").json()
@@ -46,3 +49,39 @@ def test_history_is_paged(scene: Scene) -> None:
 
 def test_an_unknown_person_has_no_history(scene: Scene) -> None:
     assert scene.http.get("/v1/people/nobody/messages").status_code == 404
+
+
+def device_history(scene: Scene, device: str, **query: str) -> dict[str, Any]:
+    found: dict[str, Any] = scene.http.get(f"/v1/devices/{device}/messages", params=query).json()
+    return found
+
+
+def test_a_device_has_a_history_of_its_own(scene: Scene) -> None:
+    scene.add_people({"external_id": "ada"})
+    one = scene.add_device("ada", fcm_token("accepted", 1))
+    other = scene.add_device("ada", fcm_token("gone", 2))
+    scene.post("/v1/messages", {"to": {"people": ["ada"]}, "content": {"title": "A"}})
+    scene.work()
+
+    entries = device_history(scene, one)["data"] + device_history(scene, other)["data"]
+
+    assert [(entry["device"], entry["state"]) for entry in entries] == [
+        (one, "accepted"), (other, "gone"),
+    ]  # fmt: skip
+    assert entries[0]["title"] == "A"
+
+
+def test_an_anonymous_device_has_a_history_in_pages(scene: Scene) -> None:
+    device = scene.add_device(None, fcm_token("accepted", 1))
+    to = {"to": {"devices": [device]}}
+    first = scene.post("/v1/messages", {**to, "content": {"title": "A"}})
+    scene.work()
+    second = scene.post("/v1/messages", {**to, "content": {"title": "B"}})
+
+    page = device_history(scene, device, limit="1")
+    rest = device_history(scene, device, limit="1", cursor=page["next_cursor"])
+
+    assert [(entry["message"], entry["state"]) for entry in page["data"] + rest["data"]] == [
+        (second["id"], "pending"), (first["id"], "accepted"),
+    ]  # fmt: skip
+    assert rest["next_cursor"] is None
