@@ -16,9 +16,11 @@ from celery.signals import worker_shutting_down
 from sqlalchemy import Engine as Database
 
 from api.duties import Duties
+from api.imports.duty import ImportDuty
+from api.nudge_consumer import NudgeConsumer
 from campaigns.preparer import TemplatePreparer
 from core.database import open_engine
-from core.queue import LANES, NUDGE_TASK, Nudger, create_queue
+from core.queue import LANES, NUDGE_TASK, Nudger, create_queue, lane_queue
 from core.secrets import SecretBox
 from core.settings import Settings, read_settings
 from core.telemetry import configure_logging, log_event
@@ -34,6 +36,8 @@ from delivery.retry import RetryRules
 _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _POOL_SIZE = 3
+# Beyond the timeout of a request: to record its outcome and hand the chunk back.
+_STOP_MARGIN_SECONDS = 5.0
 
 Work = Callable[[Callable[[], bool]], object]
 
@@ -78,8 +82,11 @@ class Runner:
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     """Return the delivery engine of one worker process, with its own connections to gateways."""
     box = SecretBox(settings.require_secret_keys())
-    transport = CurlTransport(settings.gateway_ca_file)
-    cache = RedisTokenCache.open(settings.require_redis_url(), box)
+    # What has left a chunk must be on the wire, not in a queue where no cancel reaches it.
+    transport = CurlTransport(settings.gateway_ca_file, streams=settings.in_doubt_limit)
+    cache = RedisTokenCache.open(
+        settings.require_redis_url(), box, prefix=f"{settings.redis_prefix}token:"
+    )
     providers = Providers(transport, Endpoints.from_settings(settings), cache)
     opener = Opener(
         database,
@@ -104,18 +111,22 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         lease_seconds=settings.lease_seconds,
         in_doubt_limit=settings.in_doubt_limit,
         window_size=settings.window_size,
+        stop_seconds=settings.request_timeout_seconds + _STOP_MARGIN_SECONDS,
         max_chunks=64 if many else 8,
         claim_batch=32 if many else 4,
     )
     return Engine(database, transport, opener, sender, options)
 
 
-def _work_of(settings: Settings, lane: str, nudger: Nudger) -> Work:
-    database = open_engine(settings.require_database_url(), pool_size=_POOL_SIZE)
+def _works_of(settings: Settings, lane: str, nudger: Nudger) -> list[Work]:
+    database = open_engine(
+        settings.require_database_url(), pool_size=_POOL_SIZE, process=f"worker-{lane}"
+    )
     if lane == "maintenance":
         duties = Duties(settings, database, nudger)
-        return lambda _should_stop: duties.cut_due()
-    return build_engine(settings, database, lane).run
+        # A long import has a thread of its own: due messages do not wait for it.
+        return [lambda _should_stop: duties.cut_due(), ImportDuty(settings, database).run]
+    return [build_engine(settings, database, lane).run]
 
 
 def main() -> None:
@@ -125,28 +136,33 @@ def main() -> None:
     lane: str = parser.parse_args().lane
     settings = read_settings()
     configure_logging(settings.log_level)
-    queue = create_queue(settings.require_broker_url())
-    runner = Runner(_work_of(settings, lane, Nudger(queue)))
+    queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
+    queue.conf.worker_consumer = NudgeConsumer
+    runners = [Runner(work) for work in _works_of(settings, lane, Nudger(queue))]
 
     @queue.task(name=NUDGE_TASK)  # type: ignore[untyped-decorator]
     def nudged(_lane: str) -> None:
-        runner.wake()
+        for runner in runners:
+            runner.wake()
 
     def stop(**_: object) -> None:
-        runner.stop()
+        for runner in runners:
+            runner.stop()
 
     worker_shutting_down.connect(stop, weak=False)
-    runner.start()
+    for runner in runners:
+        runner.start()
     log_event(_LOGGER, "worker.started", lane=lane)
     name = f"{lane}-{os.getpid()}@{socket.gethostname()}"
     try:
         queue.worker_main(
-            ["worker", "-Q", lane, "--pool", "solo", "-n", name, "--loglevel", "warning",
+            ["worker", "-Q", lane_queue(settings.queue_prefix, lane), "--pool", "solo", "-n", name, "--loglevel", "warning",
              "--without-gossip", "--without-mingle", "--without-heartbeat"]
         )  # fmt: skip
     finally:
-        runner.stop()
-        runner.join(settings.lease_seconds)
+        stop()
+        for runner in runners:
+            runner.join(settings.request_timeout_seconds + 1.5 * _STOP_MARGIN_SECONDS)
         log_event(_LOGGER, "worker.stopped", lane=lane)
 
 

@@ -18,6 +18,7 @@ from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
 from delivery.engine.recorder import Recorded, record
 from delivery.engine.sender import Sender
+from delivery.engine.window import Window
 from delivery.messages import repository as messages
 from delivery.transport import Transport
 
@@ -28,6 +29,10 @@ _AWAY_SECONDS = 0.25
 _DEFECT_PAUSE_SECONDS = 30.0
 _PUMP_SECONDS = 0.01
 _CLAIM_PAUSE_SECONDS = 0.1
+# A window that waited longer than this reads its control row again before it leaves.
+_CONTROL_SECONDS = 0.25
+# Windows smaller than this share of the in-doubt bound are not worth their transactions.
+_LEAST_SHARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class EngineOptions:
     lease_seconds: float
     in_doubt_limit: int
     window_size: int
+    stop_seconds: float
     max_chunks: int = 8
     claim_batch: int = 4
 
@@ -72,7 +78,7 @@ class Engine:
         finished, stop_at = 0, None
         while True:
             if stop_at is None and should_stop():
-                stop_at = time.monotonic() + self._options.lease_seconds
+                stop_at = time.monotonic() + self._options.stop_seconds
             if stop_at is None:
                 self._claim()
             for chunk in self._chunks if stop_at else ():
@@ -122,6 +128,7 @@ class Engine:
 
     def _advance(self, chunk: OpenChunk) -> bool:
         now = time.monotonic()
+        self._sender.give_up_late(chunk, now)
         if now >= self._away_until:
             self._open_window(chunk)
             if self._must_record(chunk, now) and self._record(chunk):
@@ -130,8 +137,11 @@ class Engine:
         return False
 
     def _open_window(self, chunk: OpenChunk) -> None:
+        if chunk.next or chunk.draining or not chunk.queue or chunk.attempted:
+            return
         room = self._in_doubt_room()
-        if chunk.next or chunk.draining or not chunk.queue or chunk.attempted or room <= 0:
+        share = max(1, self._options.in_doubt_limit // _LEAST_SHARE)
+        if room < min(share, self._options.window_size, len(chunk.queue)):
             return
         try:
             self._opener.open(chunk, min(room, self._options.window_size))
@@ -190,9 +200,22 @@ class Engine:
         may_leave = window.is_intended or chunk.at_least_once
         is_free = chunk.window is None or chunk.window.is_closed(now)
         if may_leave and is_free and window.pushes:
-            self._sender.send(chunk, chunk.depart(now))
+            if self._may_still_leave(chunk, window):
+                self._sender.send(chunk, chunk.depart(now))
         elif window.is_intended and not window.pushes:
             chunk.next = None
+
+    def _may_still_leave(self, chunk: OpenChunk, window: Window) -> bool:
+        now = time.monotonic()
+        if now < window.checked_at + _CONTROL_SECONDS:
+            return True
+        if now < self._away_until:
+            return False
+        try:
+            return self._opener.may_still_leave(chunk)
+        except (DBAPIError, PoolTimeoutError) as error:
+            self._note_away("window.check_failed", error)
+            return False
 
     def _wait(self) -> None:
         if self._transport.in_flight():

@@ -1,8 +1,9 @@
 """A chunk in work: which recipients are queued, open or answered, and the next step to record."""
 
 from collections import deque
+from collections.abc import Sequence
 
-from delivery.chunks.chunk import CredentialVerdict, Ended, Lease, Step
+from delivery.chunks.chunk import CredentialVerdict, Ended, Lease, Retried, Step
 from delivery.engine.verdict import Decision, strictest
 from delivery.engine.window import Window
 from delivery.states import RecipientState
@@ -27,6 +28,8 @@ class OpenChunk:
         self.queue: deque[int] = deque(range(lease.intended, len(lease.device_ids)))
         self.window: Window | None = None
         self.next: Window | None = None
+        self.departed: list[Window] = []  # those that miss answers
+        self.sent: set[int] = set()  # left us, and neither end nor retry is recorded
         self.decisions: list[Decision] = []
         self.flying = 0
         self.recorded_at = 0.0
@@ -41,23 +44,40 @@ class OpenChunk:
             # They are sent again, and stay open in the row until they have ended.
             self.queue.extendleft(sorted(self.open, reverse=True))
             return
-        unknown = RecipientState.UNKNOWN.value
         for position in sorted(self.open):
-            self.decisions.append(Decision(end=Ended(position, unknown, "worker_lost")))
+            self.decisions.append(Decision(end=_lost_sight_of(position)))
 
     def in_doubt(self) -> int:
-        """Return how many recipients would be in doubt if this worker died now."""
-        return self.flying + (len(self.next.pushes) if self.next else 0)
+        """Return how many recipients would be in doubt if this worker died now.
+
+        An answer that is not recorded yet would be lost, too.
+        """
+        return len(self.sent) + (len(self.next.pushes) if self.next else 0)
 
     def take(self, size: int) -> list[int]:
         """Take up to `size` positions off the queue."""
         return [self.queue.popleft() for _ in range(min(size, len(self.queue)))]
 
+    def put_back(self, positions: Sequence[int]) -> None:
+        """Put positions that were taken back to the front of the queue."""
+        self.queue.extendleft(reversed(positions))
+
     def give_back(self) -> None:
         """Put the prepared window back, unless its intent is recorded: then it must be sent."""
         if self.next is not None and not self.next.is_intended:
-            self.queue.extendleft(reversed(self.next.positions))
+            self.put_back(self.next.positions)
             self.next = None
+
+    def withdraw(self) -> None:
+        """Take the prepared window back even if its intent is recorded: nothing of it has left.
+
+        Its recipients go on in a new chunk then, for in this one they would be in doubt.
+        """
+        self.give_back()
+        window, self.next = self.next, None
+        for push in window.pushes if window else ():
+            again = Retried(push.position, 0.0, "", self.lease.attempt)
+            self.decisions.append(Decision(retry=again))
 
     def drain(self, release_in_seconds: float = 0.0) -> None:
         """Open no more windows; hand the chunk back when nothing is on its way."""
@@ -66,10 +86,13 @@ class OpenChunk:
         self.give_back()
 
     def end_rest(self, state: RecipientState, reason: str) -> None:
-        """End everything that has not left yet."""
+        """End everything that has not left yet; what an earlier holder left in doubt stays so."""
         self.give_back()
         for position in self.queue:
-            self.decisions.append(Decision(end=Ended(position, state.value, reason)))
+            end = Ended(position, state.value, reason)
+            if position in self.open:
+                end = _lost_sight_of(position)
+            self.decisions.append(Decision(end=end))
         self.queue.clear()
 
     def depart(self, now: float) -> Window:
@@ -81,7 +104,10 @@ class OpenChunk:
         if not window.is_intended:
             # No step of its own recorded who is suppressed: the next one does.
             self.decisions.extend(Decision(end=end) for end in window.ended)
-        self.open.update(push.position for push in window.pushes)
+        positions = [push.position for push in window.pushes]
+        self.open.update(positions)
+        self.sent.update(positions)
+        self.departed.append(window)
         self.window, self.next = window, None
         self.flying += len(window.pushes)
         return window
@@ -90,6 +116,8 @@ class OpenChunk:
         """Note the outcome of one push of `window`."""
         window.answered += 1
         self.flying -= 1
+        if window.answered == len(window.pushes):
+            self.departed.remove(window)
         self.decisions.append(decision)
 
     def build_step(self) -> Step:
@@ -109,9 +137,8 @@ class OpenChunk:
         retries = [decision.retry for decision in decisions if decision.retry]
         done = {end.position for end in ends} | {retry.position for retry in retries}
         left = (self.open - done) | prepared
-        intended = max([self.intended, *(position + 1 for position in left | done)])
         self.attempted = Step(
-            intended=intended,
+            intended=max([self.intended, *(position + 1 for position in left | done)]),
             open=sorted(left),
             ended=ends,
             retried=retries,
@@ -131,10 +158,20 @@ class OpenChunk:
         self.cursor += 1
         self.intended = step.intended
         self.open = set(step.open)
+        self.sent -= _settled(step)
         self.lease_until = lease_until
         self.recorded_at = now
         is_done = not step.open and step.intended == len(self.lease.device_ids)
         return step.release or is_done
+
+
+def _lost_sight_of(position: int) -> Ended:
+    return Ended(position, RecipientState.UNKNOWN.value, "worker_lost")
+
+
+def _settled(step: Step) -> set[int]:
+    ends = {end.position for end in step.ended}
+    return ends | {retry.position for retry in step.retried}
 
 
 def _strictest(decisions: list[Decision]) -> CredentialVerdict | None:

@@ -29,6 +29,7 @@ class Opener:
 
     def open(self, chunk: OpenChunk, limit: int) -> None:
         """Prepare the next window of `chunk`, or drain or end it as its control row says."""
+        now = time.monotonic()
         with self.database.connect() as connection:
             control = repository.read_control(connection, chunk.lease)
             if not control.may_send():
@@ -38,57 +39,59 @@ class Opener:
             try:
                 found = repository.read_recipients(connection, chunk.lease, control, positions)
             except Exception:
-                chunk.queue.extendleft(reversed(positions))
+                chunk.put_back(positions)
                 raise
-        provider = self._provider(chunk)
-        if provider is None:
-            chunk.queue.extendleft(reversed(positions))
-            chunk.drain()
-            return
-        # Set before anything else can fail, so that the positions are given back, never lost.
-        chunk.next = Window(positions, (), (), provider, 0.0, control.expires_in_seconds)
         try:
-            self._fill(chunk, chunk.next, found)
-            self._ask_permits(chunk, chunk.next, control)
+            window = self._prepare(chunk, control, found)
+            wait = self._permits(chunk, control, window)
         except Exception:
-            chunk.give_back()
+            chunk.put_back(positions)
             raise
+        if window is None or wait > pacing.HORIZON_SECONDS:
+            chunk.put_back(positions)
+            chunk.drain(wait)
+            return
+        window.checked_at, window.not_before = now, time.monotonic() + wait
+        chunk.next = window
 
-    def _provider(self, chunk: OpenChunk) -> Provider | None:
+    def may_still_leave(self, chunk: OpenChunk) -> bool:
+        """Read the control row of the prepared window again; withdraw it when it must not leave."""
+        now = time.monotonic()
+        with self.database.connect() as connection:
+            control = repository.read_control(connection, chunk.lease)
+        if not control.may_send():
+            chunk.withdraw()
+            _stop(chunk, control)
+        elif chunk.next is not None:
+            chunk.next.checked_at = now
+        return chunk.next is not None
+
+    def _prepare(
+        self, chunk: OpenChunk, control: Control, found: tuple[list[Recipient], list[Ended]]
+    ) -> Window | None:
+        recipients, ended = found
+        positions = sorted([one.position for one in recipients] + [end.position for end in ended])
         try:
-            return self.provider_for(chunk.lease)
+            provider = self.provider_for(chunk.lease)
         except CarillonError as error:
             verdict = CredentialVerdict("credential_unusable", error.detail)
             chunk.decisions.append(Decision(credential=verdict))
             return None
-
-    def _fill(
-        self,
-        chunk: OpenChunk,
-        window: Window,
-        found: tuple[list[Recipient], list[Ended]],
-    ) -> None:
-        recipients, ended = found
-        message = chunk.lease.message
-        prepared = self.preparer.prepare(message, recipients)
+        prepared = self.preparer.prepare(chunk.lease.message, recipients)
         pushes: list[Addressed] = []
         for recipient, notification in zip(recipients, prepared, strict=True):
-            made = _address(chunk, window.provider, recipient, notification)
+            made = _address(chunk, provider, recipient, notification)
             if isinstance(made, Ended):
                 ended.append(made)
             else:
                 pushes.append(made)
-        window.pushes, window.ended = pushes, ended
+        return Window(positions, pushes, ended, provider, 0.0, control.expires_in_seconds)
 
-    def _ask_permits(self, chunk: OpenChunk, window: Window, control: Control) -> None:
+    def _permits(self, chunk: OpenChunk, control: Control, window: Window | None) -> float:
         limits = self._limits(chunk, control)
-        if not limits or not window.pushes:
-            return
-        wait = pacing.take(self.database, limits, len(window.pushes))
-        if wait > pacing.HORIZON_SECONDS:
-            chunk.drain(wait)
-        else:
-            window.not_before = time.monotonic() + wait
+        if window is None or not limits or not window.pushes:
+            return 0.0
+        return pacing.take(self.database, limits, len(window.pushes))
 
     def _limits(self, chunk: OpenChunk, control: Control) -> list[pacing.Limit]:
         limits = []

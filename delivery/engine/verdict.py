@@ -63,8 +63,13 @@ def _not_now(
 def _end(
     attempt: Attempt, state: RecipientState, reason: str | None, words: str | None
 ) -> Decision:
-    text = words[:_WORDS_LIMIT] if words else None
+    text = _storable(words) if words else None
     return Decision(end=Ended(attempt.position, state.value, reason, text))
+
+
+def _storable(words: str) -> str:
+    # One character that PostgreSQL does not take would hold up a whole window's outcomes.
+    return words.replace("\0", "")[:_WORDS_LIMIT]
 
 
 def _gone(outcome: Gone, attempt: Attempt) -> Decision:
@@ -113,8 +118,9 @@ def _paused(outcome: Paused, attempt: Attempt, rules: RetryRules, jitter: float)
     if outcome.platforms:
         # Only some platforms of the project are affected, so its credential goes on.
         return _retry(Retry(outcome.reason, Scope.DEVICE), attempt, rules, jitter)
-    verdict = CredentialVerdict(outcome.reason, outcome.words[:_WORDS_LIMIT])
-    retry = Retried(attempt.position, 0.0, outcome.reason, attempt.number)
+    reason = _storable(outcome.reason)
+    verdict = CredentialVerdict(reason, _storable(outcome.words))
+    retry = Retried(attempt.position, 0.0, reason, attempt.number)
     return Decision(retry=retry, credential=verdict)
 
 

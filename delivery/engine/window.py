@@ -1,7 +1,7 @@
 """A window: up to 500 recipients prepared together, sent together, but never waited for as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from delivery.chunks.chunk import Ended
 from delivery.push import Encoded, Provider
@@ -32,9 +32,13 @@ class Window:
     provider: Provider
     not_before: float
     expires_in_seconds: float
+    checked_at: float = 0.0  # when its control row was read
     is_intended: bool = False
     sent_at: float = 0.0
+    late_at: float = 0.0  # an outcome that is missing then will never come
     answered: int = 0
+    # On their way, by the identity of what was handed to the provider.
+    unanswered: dict[int, Addressed] = field(default_factory=dict)
 
     def is_closed(self, now: float) -> bool:
         """Tell whether the next window may open, although stragglers may be missing."""

@@ -8,12 +8,8 @@ from sqlalchemy import Connection
 
 from core.database import rows
 from delivery.messages.message import Delivery, Message, Progress, Waiting
+from delivery.messages.waiting import words_for
 from delivery.states import RecipientState
-
-_WAITING_WORDS = {
-    "message_paused": "The message is paused; resume it to go on.",
-    "project_frozen": "The gateway asked for a pause (Retry-After); sending goes on by itself.",
-}
 
 
 def read(connection: Connection, message: Message) -> Progress:
@@ -32,7 +28,7 @@ def read(connection: Connection, message: Message) -> Progress:
         else:
             open_recipients += row.recipients
             if row.reason:
-                words = row.words or _WAITING_WORDS.get(row.reason, "")
+                words = row.words or words_for(row.reason)
                 waiting.append(Waiting(row.reason, words, row.recipients, row.due_at))
     return Progress(counts, dict(reasons), open_recipients, tuple(waiting))
 
@@ -58,12 +54,11 @@ def _snapshot(connection: Connection, message: Message) -> Sequence[Any]:
         SELECT 'open', NULL,
                CASE WHEN k.state = 'paused' THEN coalesce(k.reason, 'credential_paused')
                     WHEN k.state = 'retired' THEN 'credential_retired'
-                    WHEN k.frozen_until > clock_timestamp() THEN 'project_frozen'
+                    WHEN k.frozen_until > clock_timestamp()
+                        THEN coalesce(nullif(c.wait_reason, ''), 'project_frozen')
                     WHEN :state = 'paused' THEN 'message_paused'
                     ELSE c.wait_reason END,
-               CASE WHEN k.state = 'paused' THEN k.reason_text
-                    WHEN k.state = 'retired' THEN 'The credential was deleted; add a new one.'
-                    ELSE NULL END,
+               CASE WHEN k.state = 'paused' THEN k.reason_text END,
                sum(c.remaining)::bigint, min(c.due_at)
         FROM chunk c
         JOIN credential k ON k.app_id = c.app_id AND k.id = c.credential_id

@@ -2,52 +2,17 @@
 
 import random
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delivery.chunks.chunk import Ended, Lease, MessageFacts, Retried, Step
+from delivery.chunks.chunk import Ended, Lease, Retried, Step
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.verdict import Decision
 from delivery.engine.window import Addressed, Window
-from delivery.push import Encoded, Provider
 from delivery.states import RecipientState
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-NO_PROVIDER = cast("Provider", None)
-NO_PUSH = cast("Encoded", None)
-
-
-def lease_of(size: int, policy: str) -> Lease:
-    facts = MessageFacts(
-        app_id=1,
-        id=2,
-        public_id="msg_x",
-        day=NOW.date(),
-        policy=policy,
-        content={},
-        collapse_id=None,
-        priority="high",
-        rate_per_second=None,
-        expires_at=NOW,
-        kept_until=NOW,
-    )
-    return Lease(
-        id=3,
-        message=facts,
-        credential_id=4,
-        credential_updated_at=NOW,
-        attempt=1,
-        first_attempt_at=None,
-        device_ids=list(range(100, 100 + size)),
-        person_ids=[None] * size,
-        intended=0,
-        open=(),
-        cursor=0,
-        fence=1,
-    )
+from tests.delivery.engine.chunks import NO_PROVIDER, NO_PUSH, lease_of
 
 
 @dataclass
@@ -138,6 +103,12 @@ class Walk:
         ]  # fmt: skip
         return bool(self.rng.choice(actions)())
 
+    def withdraw(self) -> None:
+        # The message was paused while its next window waited for its turn.
+        if not self.chunk.attempted:
+            self.chunk.withdraw()
+            self.chunk.drain()
+
 
 def run(size: int, policy: str, seed: int, crashes: int) -> Row:
     rng = random.Random(seed)
@@ -147,6 +118,8 @@ def run(size: int, policy: str, seed: int, crashes: int) -> Row:
         if rng.random() < 0.3:
             walk.chunk.drain()
         for _ in range(rng.randint(0, 60)):
+            if rng.random() < 0.05:
+                walk.withdraw()
             if walk.step():
                 break
         if row.is_gone:
@@ -188,6 +161,47 @@ def test_a_cancelled_rest_ends_with_its_reason() -> None:
     ]  # fmt: skip
     assert step.intended == 3
     assert not step.open
+
+
+def test_what_an_earlier_worker_left_in_doubt_stays_unknown_when_the_rest_is_cancelled() -> None:
+    lease = replace(lease_of(3, "at_least_once"), intended=2, open=(1,))
+    chunk = OpenChunk(lease, 60.0)
+
+    chunk.end_rest(RecipientState.SUPPRESSED, "cancelled")
+
+    assert [(end.position, end.state, end.reason) for end in chunk.build_step().ended] == [
+        (1, "unknown", "worker_lost"), (2, "suppressed", "cancelled"),
+    ]  # fmt: skip
+
+
+def test_an_answer_stays_in_doubt_until_it_is_recorded() -> None:
+    chunk = OpenChunk(lease_of(2, "at_least_once"), 60.0)
+    push = Addressed(chunk.take(1)[0], 9, NO_PUSH)
+    chunk.next = Window([0], [push], (), NO_PROVIDER, 0.0, 100.0)
+    prepared = chunk.in_doubt()
+
+    chunk.answer(chunk.depart(0.0), Decision(end=Ended(0, "accepted")))
+    answered = chunk.in_doubt()
+    chunk.build_step()
+    built = chunk.in_doubt()
+    chunk.recorded(60.0, 0.0)
+
+    assert (prepared, answered, built, chunk.in_doubt()) == (1, 1, 1, 0)
+
+
+def test_an_intended_window_that_may_not_leave_goes_on_in_a_new_chunk() -> None:
+    chunk = OpenChunk(lease_of(2, "at_most_once"), 60.0)
+    push = Addressed(chunk.take(1)[0], 9, NO_PUSH)
+    chunk.next = Window([0], [push], (), NO_PROVIDER, 0.0, 100.0)
+    chunk.build_step()
+    chunk.recorded(60.0, 0.0)
+
+    chunk.withdraw()
+    step = chunk.build_step()
+
+    assert [(retry.position, retry.attempt) for retry in step.retried] == [(0, 1)]
+    assert not step.open
+    assert chunk.next is None
 
 
 def test_an_idle_chunk_that_drains_is_released() -> None:

@@ -117,6 +117,17 @@ def test_a_fault_of_some_platforms_does_not_stop_the_others() -> None:
     assert decision.retry is not None
 
 
+def test_words_of_a_gateway_can_be_stored_whatever_they_are() -> None:
+    rejected = decide(Rejected("invalid", "No\0" + "x" * 1_000), attempt(), RULES, 0.5)
+    paused = decide(Paused("a\0b", "No\0"), attempt(), RULES, 0.5)
+
+    assert rejected.end is not None
+    assert rejected.end.gateway == "No" + "x" * 498
+    assert paused.credential == CredentialVerdict("ab", "No")
+    assert paused.retry is not None
+    assert paused.retry.reason == "ab"
+
+
 def test_a_pause_is_stricter_than_a_freeze() -> None:
     pause, freeze = CredentialVerdict("p", ""), CredentialVerdict("f", "", freeze_seconds=9.0)
     longer = CredentialVerdict("g", "", freeze_seconds=10.0)

@@ -1,0 +1,22 @@
+"""Why recipients wait, in words for people; pure."""
+
+_WORDS = {
+    "connection_lost": "The connection broke before an answer came; it is sent again by itself.",
+    "credential_retired": "The credential was deleted, so nobody can be reached with it.",
+    "device_quota_exceeded": "The gateway limits this device; it is tried again by itself.",
+    "gateway_unreachable": "The gateway can not be reached; it is tried again by itself.",
+    "lease_short": "The worker had too little time left; it is tried again by itself.",
+    "message_paused": "The message is paused; resume it to go on.",
+    "no_outcome": "A worker lost sight of the push; it is sent again by itself.",
+    "oauth_unavailable": "Google gives no access token at the moment; it is tried again by itself.",
+    "project_frozen": "The gateway asked for a pause (Retry-After); sending goes on by itself.",
+    "quota_exceeded": "The gateway's quota is used up; sending goes on by itself.",
+    "stream_refused": "The gateway refused to take more at once; it is tried again by itself.",
+    "timeout": "No answer came in time; it is sent again by itself.",
+}
+_OTHERS = "The gateway could not take it now; it is tried again by itself."
+
+
+def words_for(reason: str) -> str:
+    """Return the words for a reason; a credential's own words go before these."""
+    return _WORDS.get(reason, _OTHERS)

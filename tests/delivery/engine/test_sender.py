@@ -1,0 +1,97 @@
+"""Sending windows: what becomes of outcomes that come late, never or all at once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from delivery.engine.open_chunk import OpenChunk
+from delivery.engine.sender import Sender
+from delivery.engine.window import Addressed, Window
+from delivery.outcome import Accepted, Outcome, Retry, Scope
+from delivery.push import Encoded, Notification, Push, Report, Unsendable
+from delivery.retry import RetryRules
+from tests.delivery.engine.chunks import NOW, lease_of
+
+RULES = RetryRules(10.0, 3_600.0, 8)
+
+
+@dataclass
+class Gateway:
+    """A provider that keeps what it was given and reports when told to."""
+
+    pushes: list[Encoded] = field(default_factory=list)
+    timeout_seconds: float = 0.0
+    report: Report | None = None
+
+    def encode(self, push: Push) -> Encoded | Unsendable:
+        return Encoded(push, "/", (), b"")
+
+    def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
+        self.pushes, self.timeout_seconds, self.report = list(pushes), timeout_seconds, report
+
+    def answer(self, outcome: Outcome) -> None:
+        assert self.report is not None
+        for push in self.pushes:
+            self.report(push, outcome)
+
+
+def encoded(number: int) -> Encoded:
+    push = Push(
+        UUID(int=number), "m", f"t{number}", "token", "android", None, Notification(), NOW, None,
+        "high",
+    )  # fmt: skip
+    return Encoded(push, "/", (), b"")
+
+
+def depart(gateway: Gateway, sender: Sender, lease_seconds: float = 60.0) -> OpenChunk:
+    chunk = OpenChunk(lease_of(3, "at_most_once"), time.monotonic() + lease_seconds)
+    pushes = [Addressed(position, 9, encoded(position)) for position in chunk.take(3)]
+    chunk.next = Window([0, 1, 2], pushes, (), gateway, 0.0, 100.0)
+    chunk.build_step()
+    chunk.recorded(chunk.lease_until, 0.0)
+    sender.send(chunk, chunk.depart(time.monotonic()))
+    return chunk
+
+
+def test_recipients_that_wait_alike_stay_together() -> None:
+    draws = iter((0.1, 0.5, 0.9))
+    gateway = Gateway()
+    chunk = depart(gateway, Sender(RULES, lambda: next(draws), 20.0, 5.0))
+
+    gateway.answer(Retry("unavailable", Scope.DEVICE))
+
+    delays = {retry.delay_seconds for retry in chunk.build_step().retried}
+    assert len(delays) == 1
+
+
+def test_an_outcome_that_never_comes_is_given_up_and_then_ignored() -> None:
+    gateway = Gateway()
+    sender = Sender(RULES, lambda: 0.5, 20.0, 5.0)
+    chunk = depart(gateway, sender)
+
+    sender.give_up_late(chunk, time.monotonic() + 21.0)
+    in_time = len(chunk.decisions)
+    sender.give_up_late(chunk, time.monotonic() + 26.0)
+    gateway.answer(Accepted())
+
+    assert in_time == 0
+    assert [(end.state, end.reason) for end in chunk.build_step().ended] == [
+        ("unknown", "no_outcome")
+    ] * 3
+    assert (chunk.flying, chunk.departed) == (0, [])
+
+
+def test_nothing_leaves_near_the_end_of_the_lease() -> None:
+    gateway = Gateway()
+    chunk = depart(gateway, Sender(RULES, lambda: 0.5, 20.0, 5.0), lease_seconds=5.5)
+
+    assert gateway.pushes == []
+    assert {retry.reason for retry in chunk.build_step().retried} == {"lease_short"}
+
+
+def test_a_request_ends_before_the_lease_does() -> None:
+    gateway = Gateway()
+    depart(gateway, Sender(RULES, lambda: 0.5, 20.0, 5.0), lease_seconds=15.0)
+
+    assert 5.0 < gateway.timeout_seconds <= 10.0
