@@ -55,4 +55,5 @@ def close_services(services: Services) -> None:
     """Give back every connection."""
     services.engine.dispose()
     services.redis.close()
+    services.nudger.close()
     services.queue.close()

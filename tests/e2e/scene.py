@@ -16,7 +16,6 @@ from api.context import open_services
 from api.duties import Duties
 from api.main import build_app
 from api.worker import build_engine
-from core.queue import Nudger
 from core.settings import Settings
 from tests.fixtures.sandbox import PROJECT, TOPIC, Sandbox
 
@@ -134,7 +133,7 @@ def open_scene(settings: Settings, sandbox: Sandbox) -> Iterator[Scene]:
     made = create_first_app(settings, "Test", operator=True)
     with TestClient(build_app(services), raise_server_exceptions=False) as http:
         http.headers["Authorization"] = f"Bearer {made['key']}"
-        duties = Duties(settings, services.engine, Nudger(services.queue))
+        duties = Duties(settings, services.engine, services.nudger)
         scene = Scene(
             settings, http, services.engine, duties, sandbox, str(made["app_id"]), str(made["key"])
         )
