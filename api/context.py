@@ -30,13 +30,14 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Return the services `settings` name; nothing connects before its first use."""
-    queue = create_queue(settings.require_broker_url())
+    queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
     return Services(
         settings=settings,
         engine=open_engine(
             settings.require_database_url(),
             pool_size=settings.database_pool_size,
             pool_timeout_seconds=settings.database_pool_timeout_seconds,
+            process="api",
         ),
         redis=Redis.from_url(
             settings.require_redis_url(),

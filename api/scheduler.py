@@ -43,8 +43,9 @@ def main() -> None:
     configure_logging(settings.log_level)
     # APScheduler says at info what every tick does.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    engine = open_engine(settings.require_database_url(), pool_size=_POOL_SIZE)
-    duties = Duties(settings, engine, Nudger(create_queue(settings.require_broker_url())))
+    engine = open_engine(settings.require_database_url(), pool_size=_POOL_SIZE, process="scheduler")
+    queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
+    duties = Duties(settings, engine, Nudger(queue))
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

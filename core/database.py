@@ -18,11 +18,22 @@ metadata = MetaData(
 )
 
 
-def open_engine(url: str, *, pool_size: int, pool_timeout_seconds: float = 5.0) -> Engine:
+# A server or a network that falls silent is noticed within half a minute, not after two hours.
+_KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+def open_engine(
+    url: str, *, pool_size: int, pool_timeout_seconds: float = 5.0, process: str = "tool"
+) -> Engine:
     """Return an engine whose transactions are durable when they answer.
 
     `url` is a SQLAlchemy or libpq style PostgreSQL URL. The pool never overflows, so that the
-    processes together stay within `max_connections`.
+    processes together stay within `max_connections`; `process` names them in pg_stat_activity.
     """
     return create_engine(
         _with_driver(url),
@@ -31,8 +42,9 @@ def open_engine(url: str, *, pool_size: int, pool_timeout_seconds: float = 5.0) 
         pool_timeout=pool_timeout_seconds,
         pool_pre_ping=True,
         connect_args={
-            "application_name": "carillon",
+            "application_name": f"carillon-{process}",
             "connect_timeout": 5,
+            **_KEEPALIVE,
             # A session default of "off" would turn 2xx into a promise nobody keeps.
             "options": "-c synchronous_commit=on -c timezone=UTC",
         },

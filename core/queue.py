@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import socket
 import threading
 import time
 from queue import Full, Queue
@@ -16,15 +17,38 @@ NUDGE_TASK = "carillon.nudge"
 _LOGGER = logging.getLogger(__name__)
 _WAITING_NUDGES = 64
 _QUIET_SECONDS = 1.0
+# Nudges say all the same: those that nobody fetched need not pile up. Queues keep the arguments
+# they were made with: other ones need other names.
+_QUORUM = {"x-queue-type": "quorum", "x-max-length": 1_000}
+_HEARTBEAT_SECONDS = 20
+_REDIS_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
+# Only Linux can be told when to give a silent connection up.
+_RABBITMQ_OPTIONS = (
+    {"socket_settings": {socket.TCP_USER_TIMEOUT: 10_000}}
+    if hasattr(socket, "TCP_USER_TIMEOUT")
+    else {}
+)
 
 
-def create_queue(broker_url: str) -> Celery:
-    """Return the Celery app bound to a broker: RabbitMQ in production, Redis when embedded."""
+def lane_queue(prefix: str, lane: str) -> str:
+    """Return the name of a lane's queue at the broker."""
+    return f"{prefix}{lane}"
+
+
+def create_queue(broker_url: str, prefix: str = "") -> Celery:
+    """Return the Celery app bound to a broker: RabbitMQ in production, Redis when embedded.
+
+    `prefix` starts the names of everything it makes there, so that several may share a broker.
+    """
     app = Celery("carillon", broker=broker_url)
-    quorum = {"x-queue-type": "quorum"} if broker_url.startswith(("amqp", "pyamqp")) else None
+    is_rabbitmq = broker_url.startswith(("amqp", "pyamqp"))
+    arguments = _QUORUM if is_rabbitmq else None
+    options = _RABBITMQ_OPTIONS if is_rabbitmq else {**_REDIS_OPTIONS, "global_keyprefix": prefix}
+    names = [lane_queue(prefix, lane) for lane in LANES]
     app.conf.update(
-        task_queues=[entity.Queue(lane, queue_arguments=quorum) for lane in LANES],  # type: ignore[no-untyped-call]
-        task_default_queue="maintenance",
+        task_queues=[entity.Queue(name, queue_arguments=arguments) for name in names],  # type: ignore[no-untyped-call]
+        task_default_queue=lane_queue(prefix, "maintenance"),
+        task_routes=[lambda _name, args, *_, **__: {"queue": lane_queue(prefix, args[0])}],
         task_ignore_result=True,
         task_acks_late=False,
         worker_prefetch_multiplier=1,
@@ -35,15 +59,15 @@ def create_queue(broker_url: str) -> Celery:
         broker_connection_max_retries=None,
         # A nudge that can not be published at once is dropped: the sweep sends another.
         task_publish_retry=False,
-        broker_transport_options={
-            "socket_timeout": 5,
-            "socket_connect_timeout": 2,
-            # Otherwise kombu sleeps and tries again for two seconds.
-            "max_retries": 0,
-        },
+        # A queue without a leader, while RabbitMQ starts, is no reason to end a worker.
+        broker_channel_error_retry=True,
+        # Otherwise kombu sleeps and tries again for two seconds.
+        broker_transport_options={"max_retries": 0, **options},
         broker_connection_timeout=2,
+        broker_heartbeat=_HEARTBEAT_SECONDS,
     )
-    if quorum:
+    if is_rabbitmq:
+        # Quorum queues know no prefetch limit that is shared by the consumers of a channel.
         app.conf.update(worker_detect_quorum_queues=True, task_default_queue_type="quorum")
     return app
 
@@ -92,7 +116,7 @@ class Nudger:
 
     def _publish(self, lane: str) -> None:
         try:
-            self._queue.send_task(NUDGE_TASK, args=[lane], queue=lane, retry=False, expires=30)
+            self._queue.send_task(NUDGE_TASK, args=[lane], retry=False, expires=30)
         except Exception as error:  # noqa: BLE001
             # Whatever is wrong with the broker: what the nudge announces is committed.
             self._quiet_until = time.monotonic() + _QUIET_SECONDS

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
     broker_url: SecretStr | None = None
+    # Installations that share a server each have their own start of names.
+    redis_prefix: str = Field(default="carillon:", max_length=100)
+    queue_prefix: str = Field(default="", max_length=100, pattern=r"^[A-Za-z0-9._-]*$")
     secret_keys: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_modules: str = "all"
@@ -49,6 +52,9 @@ class Settings(BaseSettings):
     retry_ceiling_seconds: float = Field(default=3_600.0, gt=0)
     max_attempts: int = Field(default=8, ge=1)
     idempotency_hours: int = Field(default=24, ge=1)
+
+    import_max_bytes: int = Field(default=2_000_000_000, ge=1)
+    import_slice_lines: int = Field(default=5_000, ge=1, le=50_000)
 
     def require_database_url(self) -> str:
         """Return the database URL; raise `SettingsError` when it is not set."""
