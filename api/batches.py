@@ -64,11 +64,16 @@ def parse_items(kind: type[_Item], values: Sequence[Any]) -> Parsed[_Item]:
         try:
             items[index] = kind.model_validate(value)
         except ValidationError as error:
-            faults[index] = [
-                to_field_error({**item, "loc": ("body", *item["loc"])}, value)
-                for item in error.errors(include_url=False, include_input=False)
-            ]
+            faults[index] = faults_of(error, value)
     return Parsed(items, faults)
+
+
+def faults_of(error: ValidationError, value: Any) -> list[FieldError]:
+    """Return what is wrong with one item, with pointers into it."""
+    return [
+        to_field_error({**item, "loc": ("body", *item["loc"])}, value)
+        for item in error.errors(include_url=False, include_input=False)
+    ]
 
 
 def answer_batch(

@@ -98,6 +98,14 @@ def _needs_scope(scope: str, *, client: bool) -> Callable[..., Coroutine[Any, An
     return call
 
 
+async def _needs_import(request: Request, _key: _Bearer = None, _app: _AppHeader = None) -> Call:
+    made = _call(request)
+    if not (made.principal.holds("people:write") or made.principal.holds("devices:write")):
+        raise ForbiddenScopeError("This route needs the scope `people:write` or `devices:write`.")
+    _ = made.app
+    return made
+
+
 async def _needs_operator(request: Request, _key: _Bearer = None) -> Call:
     made = _call(request)
     if not made.principal.is_operator:
@@ -126,5 +134,6 @@ MessageReadCall = Annotated[Call, Security(_needs_scope("messages:read", client=
 PeopleReadCall = Annotated[Call, Security(_needs_scope("people:read", client=False))]
 PeopleWriteCall = Annotated[Call, Security(_needs_scope("people:write", client=False))]
 DeviceWriteCall = Annotated[Call, Security(_needs_scope("devices:write", client=False))]
+ImportCall = Annotated[Call, Security(_needs_import)]
 # A client key is public: what it may do to a device is decided by the device's secret.
 DeviceCall = Annotated[Call, Security(_needs_scope("devices:write", client=True))]

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "test": "run the tests on real servers of their own",
     "check": "lint, types, import contracts and style limits",
     "app": "create an app and print its admin key",
+    "import": "import people or devices from a CSV or JSONL file",
     "migrate": "bring the database to the newest schema",
     "openapi": "print the description of the API",
 }
@@ -32,6 +33,8 @@ class CommandModule(Protocol):
     run: Callable[[argparse.Namespace], int]
 
 
+# No module can be named after a keyword.
+_MODULES: Mapping[str, str] = {"import": "import_file"}
 # What these commands do not know themselves they hand on, as `args.passed_on`.
 _PASSING_ON = frozenset({"test"})
 
@@ -57,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(name: str, arguments: list[str]) -> int:
     # Loaded only when chosen, so that every command starts as quickly as its own imports allow.
-    module = importlib.import_module(f"api.commands.{name.replace('-', '_')}")
+    module = importlib.import_module(f"api.commands.{_MODULES.get(name, name.replace('-', '_'))}")
     command = cast("CommandModule", module)
     parser = argparse.ArgumentParser(prog=f"./carillon {name}", description=COMMANDS[name])
     command.add_arguments(parser)

@@ -26,7 +26,7 @@ def register_batch(connection: Connection, call: Call, parsed: Parsed[DevicePayl
     good: dict[int, Registration] = {}
     for index, item in parsed.items.items():
         try:
-            good[index] = _to_registration(item, ids, allows_production=production)
+            good[index] = to_registration(item, ids, allows_production=production)
         except InvalidPayloadError as error:
             faults[index] = error.fields
     devices, new = service.register_many(connection, call.app.id, list(good.values()))
@@ -37,9 +37,13 @@ def register_batch(connection: Connection, call: Call, parsed: Parsed[DevicePayl
     return done, faults
 
 
-def _to_registration(
+def to_registration(
     item: DevicePayload, ids: dict[str, int], *, allows_production: bool
 ) -> Registration:
+    """Return what to register; raise `InvalidPayloadError` with pointers.
+
+    `ids` holds the inner ids of the people who exist, by external id.
+    """
     target = plan_target(item.to_claim(), allows_production=allows_production)
     fields = given_columns(item)
     if item.person is not None:

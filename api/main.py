@@ -24,6 +24,7 @@ from api import (
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
+from api.imports import routes as imports
 from api.openapi import DescribedApp
 from api.problems import install_handlers
 from core.errors import SettingsError
@@ -40,6 +41,7 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "message_control": message_control.router,
         "message_preview": message_preview.router,
         "devices": devices.router,
+        "imports": imports.router,
         "device_lookup": device_lookup.router,
         "stats": stats.router,
         # Ids of people may hold slashes, so their routes take what nobody before wanted.

@@ -41,7 +41,7 @@ _RESULTS = {
     "failed": 0,
     "results": [{"index": 0, "status": 201, "id": "customer-1815", "errors": None}],
 }
-_TOO_LARGE = FieldError(
+TOO_LARGE = FieldError(
     "/attributes", "too_long", f"All attributes together may have {ATTRIBUTES_LIMIT_BYTES} bytes."
 )
 _AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -119,7 +119,8 @@ def to_document(person: Person) -> PersonDocument:
     return PersonDocument.model_validate(person)
 
 
-def _to_change(external_id: str, body: PersonPayload) -> PersonChange:
+def to_change(external_id: str, body: PersonPayload) -> PersonChange:
+    """Return what `body` wants to change about a person."""
     given = body.model_dump(include={"locale", "time_zone", "country"}, exclude_unset=True)
     return PersonChange(external_id, body.attributes, given)
 
@@ -140,10 +141,10 @@ def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload)
     """Create a person (201) or merge into one who exists (200)."""
 
     def work(connection: Connection) -> Answer:
-        change = _to_change(external_id, body)
+        change = to_change(external_id, body)
         written = service.write(connection, call.app.id, [change])[external_id]
         if written is Written.TOO_LARGE:
-            raise InvalidPayloadError(fields=(_TOO_LARGE,))
+            raise InvalidPayloadError(fields=(TOO_LARGE,))
         person = service.get(connection, call.app.id, external_id)
         return Answer(to_document(person), status=201 if written is Written.CREATED else 200)
 
@@ -159,7 +160,7 @@ def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload)
 def put_people(call: PeopleWriteCall, body: PeoplePayload) -> Response:
     """Create or merge up to 1,000 people. A bad item never fails the others."""
     parsed = parse_items(PersonItem, body.people)
-    changes = [_to_change(item.external_id, item) for item in parsed.items.values()]
+    changes = [to_change(item.external_id, item) for item in parsed.items.values()]
 
     def work(connection: Connection) -> Answer:
         written = service.write(connection, call.app.id, changes)
@@ -167,7 +168,7 @@ def put_people(call: PeopleWriteCall, body: PeoplePayload) -> Response:
         faults = dict(parsed.faults)
         for index, item in parsed.items.items():
             if written[item.external_id] is Written.TOO_LARGE:
-                faults[index] = [_TOO_LARGE]
+                faults[index] = [TOO_LARGE]
             else:
                 is_new = written[item.external_id] is Written.CREATED
                 done[index] = Done(item.external_id, is_new)

@@ -10,13 +10,16 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 # The codes inside `errors`, one for each kind of mistake in a payload.
 FIELD_CODES: Mapping[str, str] = {
+    "broken_quotes": "In a line of an import, a quote is not closed or stands in a wrong place.",
     "empty_audience": "Nobody would get the message.",
     "in_the_past": "The time has passed.",
     "invalid": "A credential can not be used; the message says why.",
     "invalid_value": "The type is right, the value is not; the message says what is expected.",
     "lone_surrogate": "A text holds half of a surrogate pair.",
+    "malformed_json": "A line of an import is not JSON.",
     "malformed_token": "No gateway gives such a device token.",
     "missing": "The field is required.",
+    "not_utf8": "A line of an import is not UTF-8.",
     "nul_character": "A text holds U+0000, which can not be stored.",
     "number_out_of_range": "The number does not fit 64 bits.",
     "out_of_range": "The number is below or above the limit.",
@@ -29,6 +32,7 @@ FIELD_CODES: Mapping[str, str] = {
     "unknown_device": "The app has no such device.",
     "unknown_field": "There is no such field; check its spelling.",
     "unknown_person": "The app has no such person.",
+    "wrong_columns": "A line of an import has more or fewer columns than the header.",
     "wrong_type": "The value has another JSON type than the field.",
 }
 _ERROR_HEAD = """# Errors

@@ -25,7 +25,7 @@ def first_column(text_of: str) -> set[str]:
 
 
 def test_the_drawing_shows_exactly_the_allowed_moves() -> None:
-    drawn = set(re.findall(r"^    (\w+) --> (\w+)", PAGE, re.MULTILINE))
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)", section("A message"), re.MULTILINE))
 
     assert drawn == {
         (source.value, target.value)

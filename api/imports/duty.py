@@ -1,0 +1,73 @@
+"""The duty of the maintenance lane: works uploaded imports off, one after the other."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from api.imports import repository
+from api.imports.errors import ImportTakenOverError
+from api.imports.importers import importer_for
+from api.imports.job import ImportJob, Progress
+from api.imports.states import ImportState
+from api.imports.storage import Storage, open_storage
+from api.imports.work import Desk, work
+from core.errors import InvalidPayloadError
+from core.settings import Settings
+from core.telemetry import log_event
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class ImportDuty:
+    """Claims due imports; a job whose worker died is gone on with when its lease has run out."""
+
+    def __init__(self, settings: Settings, database: Engine) -> None:
+        self._settings = settings
+        self._database = database
+        self._storage: Storage = open_storage(settings)
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    def run(self, should_stop: Callable[[], bool]) -> int:
+        """Work due imports off until none is left; return how many have ended."""
+        count = 0
+        while not should_stop() and (job := self._claim()):
+            count += self._work(job, should_stop)
+        return count
+
+    def _claim(self) -> ImportJob | None:
+        with self._database.begin() as connection:
+            return repository.claim_due(connection, self._owner, self._settings.lease_seconds)
+
+    def _work(self, job: ImportJob, should_stop: Callable[[], bool]) -> bool:
+        key = str(job.stored_as)
+        try:
+            has_ended = work(self._desk(job, should_stop), job, self._storage.open(key))
+        except ImportTakenOverError:
+            return False
+        except FileNotFoundError:
+            with self._database.begin() as connection:
+                words = "The uploaded file is gone from the storage. Upload it again."
+                has_ended = repository.end(connection, job, ImportState.FAILED, words)
+        except InvalidPayloadError:
+            has_ended = True
+        if has_ended:
+            self._storage.remove(key)
+            log_event(_LOGGER, "import.ended", import_id=job.public_id)
+        return has_ended
+
+    def _desk(self, job: ImportJob, should_stop: Callable[[], bool]) -> Desk:
+        return Desk(
+            self._database,
+            importer_for(job.kind, self._settings),
+            self._settings.import_slice_lines,
+            self._settings.lease_seconds,
+            should_stop,
+            _say_nothing,
+        )
+
+
+def _say_nothing(_job: ImportJob, _progress: Progress) -> None:
+    """GET shows the progress to everybody."""

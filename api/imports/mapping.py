@@ -1,0 +1,148 @@
+"""Which column becomes what: mappings as callers write them, and what unmapped columns become."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from api.imports.errors import InvalidMappingError
+from api.imports.record import ImportOptions, Unmapped
+from api.imports.values import CONVERTERS, Convert
+from api.json_body import pointer_step
+
+IGNORE = "ignore"
+ATTRIBUTES = "attributes"
+_PREFIX = "attributes."
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """What one kind of import has: plain fields, those it can not do without, attributes."""
+
+    fields: tuple[str, ...]
+    required: tuple[str, ...]
+    has_attributes: bool
+    unmapped: Unmapped
+
+
+RULES: Mapping[str, KindRules] = MappingProxyType(
+    {
+        "people": KindRules(
+            ("external_id", "locale", "time_zone", "country"),
+            ("external_id",),
+            has_attributes=True,
+            unmapped="attributes",
+        ),
+        "devices": KindRules(
+            (
+                *("installation_id", "provider", "kind", "token", "fid", "environment", "topic"),
+                *("platform", "permission", "person", "app_version", "os_version", "model"),
+                *("locale", "time_zone", "last_seen_at"),
+            ),
+            ("installation_id", "provider", "platform"),
+            has_attributes=False,
+            unmapped="refuse",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a value goes: a field, or with `attribute` an attribute of that name."""
+
+    field: str
+    attribute: str | None = None
+    convert: Convert | None = None
+
+    @property
+    def pointer(self) -> str:
+        """Return the place of the value in the item."""
+        steps = [self.field] if self.attribute is None else [ATTRIBUTES, self.attribute]
+        return "".join(map(pointer_step, steps))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """The targets that were given by column (None: ignored), and the rule for all others."""
+
+    rules: KindRules
+    given: Mapping[str, Target | None]
+    unmapped: Unmapped
+
+    def target_of(self, column: str) -> Target | None:
+        """Return where a column goes, None for nowhere; raise `InvalidMappingError`.
+
+        What nobody mapped goes by its own name.
+        """
+        if column in self.given:
+            return self.given[column]
+        target = _parse(self.rules, column)
+        if target is not None or self.unmapped == "ignore":
+            return target
+        if self.unmapped == "attributes":
+            return Target(ATTRIBUTES, column)
+        raise InvalidMappingError(
+            f"The column {column!r} fits no field. Map it, or ignore what is not mapped."
+        )
+
+    def targets(self, columns: Sequence[str]) -> list[Target | None]:
+        """Return the targets of a header's columns; raise `InvalidMappingError`."""
+        more = ", …" if len(columns) > _LISTED else ""
+        there = f"The columns are: {', '.join(columns[:_LISTED])}{more}."
+        _refuse("The file has no column {}.", self.given.keys() - set(columns), there)
+        found = [self.target_of(column) for column in columns]
+        pointers = [target.pointer for target in found if target is not None]
+        twice = {pointer for pointer in pointers if pointers.count(pointer) > 1}
+        _refuse("Several columns go to {}.", twice, there)
+        lacking = {name for name in self.rules.required if f"/{name}" not in pointers}
+        _refuse("No column gives {}. Map one, as in COLUMN=FIELD.", lacking, there)
+        return found
+
+
+def map_columns(options: ImportOptions) -> ColumnMap:
+    """Return the mapping that `options` ask for; raise `InvalidMappingError`."""
+    rules = RULES[options.kind]
+    unmapped = options.unmapped or rules.unmapped
+    if unmapped == "attributes" and not rules.has_attributes:
+        raise InvalidMappingError("Devices have no attributes: ignore or refuse other columns.")
+    given = {column: _require(rules, target) for column, target in options.maps}
+    if len(given) < len(options.maps):
+        raise InvalidMappingError("A column is mapped twice.")
+    return ColumnMap(rules, given, unmapped)
+
+
+def split_map(text: str) -> tuple[str, str]:
+    """Return column and target of `Customer ID=external_id`; raise `InvalidMappingError`."""
+    column, sign, target = text.rpartition("=")
+    if not (sign and column and target):
+        raise InvalidMappingError(f"{text!r} is no mapping: write COLUMN=TARGET.")
+    return column, target
+
+
+def _require(rules: KindRules, text: str) -> Target | None:
+    target = _parse(rules, text)
+    if target is None and text != IGNORE:
+        attributes = ", attributes.NAME:TYPE" if rules.has_attributes else ""
+        raise InvalidMappingError(
+            f"There is no target {text!r}. Targets are {', '.join(rules.fields)}{attributes} "
+            f"and {IGNORE}; types are {', '.join(CONVERTERS)}."
+        )
+    return target
+
+
+def _parse(rules: KindRules, text: str) -> Target | None:
+    if text in rules.fields:
+        return Target(text)
+    if not (rules.has_attributes and text.startswith(_PREFIX)):
+        return None
+    name, colon, kind = text.removeprefix(_PREFIX).rpartition(":")
+    if not colon:
+        name, kind = kind, "text"
+    return Target(ATTRIBUTES, name, CONVERTERS[kind]) if name and kind in CONVERTERS else None
+
+
+def _refuse(words: str, names: Iterable[str], there: str) -> None:
+    listed = ", ".join(sorted(names))
+    if listed:
+        raise InvalidMappingError(f"{words.format(listed)} {there}")

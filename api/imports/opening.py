@@ -1,0 +1,122 @@
+"""From a file to its reader: unpacked if it is gz, its format found, its header understood."""
+
+import gzip
+import hashlib
+import io
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from api.imports.csv_reader import CsvReader, read_header
+from api.imports.errors import InvalidMappingError, UnreadableFileError
+from api.imports.filling import CellFiller, column_of
+from api.imports.json_reader import JsonReader
+from api.imports.lines import BYTE_ORDER_MARK, Lines
+from api.imports.mapping import ColumnMap, Target, map_columns
+from api.imports.record import Format, ImportOptions, Reader
+
+_GZIP = b"\x1f\x8b"
+_BUFFER = 1 << 20
+Columns = tuple[tuple[str, Target | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to go on: the byte of the unpacked file, and how many lines end before it."""
+
+    position: int = 0
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A reader, the columns by which its faults are named, and the packed file below, if any."""
+
+    reader: Reader
+    columns: Columns
+    packed: BinaryIO | None
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the file as it came is read."""
+        return self.packed.tell() if self.packed else self.reader.position
+
+    def column_of(self, pointer: str) -> str | None:
+        """Return the column a value came from, if there are columns."""
+        return column_of(pointer, self.columns)
+
+
+def check_delimiter(text: str | None) -> str | None:
+    """Return the delimiter that a caller names; raise `InvalidMappingError`."""
+    chosen = "\t" if text in {"tab", "\\t"} else text
+    if chosen is not None and (len(chosen) != 1 or chosen in '"\r\n\0' or not chosen.isascii()):
+        raise InvalidMappingError("The delimiter must be one character such as ; or the word tab.")
+    return chosen
+
+
+def fingerprint(file: BinaryIO) -> tuple[int, bytes]:
+    """Return size and SHA-256 of a whole file; a change anywhere makes it another file."""
+    file.seek(0)
+    digest = hashlib.file_digest(cast("io.BufferedReader", file), "sha256").digest()
+    size = file.tell()
+    file.seek(0)
+    return size, digest
+
+
+def open_reader(file: BinaryIO, options: ImportOptions, place: Place | None = None) -> OpenFile:
+    """Return the reader of `file` from `place` on, which takes the file over and closes it.
+
+    Raises `UnreadableFileError` and `InvalidMappingError` for what is wrong with the whole file.
+    """
+    columns = map_columns(options)
+    packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    raw = gzip.GzipFile(fileobj=file) if packed else file
+    # Lines are read by the million: the buffer must be the one that is written in C.
+    stream: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", raw), _BUFFER)
+    chosen = options.format or _sniff(stream)
+    start = place or Place()
+    if chosen == "jsonl":
+        _skip(stream, start.position)
+        reader: Reader = JsonReader(Lines(stream, start.position, start.line), columns)
+        named: Columns = ()
+    else:
+        reader, named = _open_csv(stream, options, columns, start)
+    return OpenFile(reader, named, file if packed else None)
+
+
+def check_file(file: BinaryIO, options: ImportOptions) -> None:
+    """Raise when nothing of `file` can be imported; closes it."""
+    if next(iter(open_reader(file, options).reader), None) is None:
+        raise UnreadableFileError("The file has no line to import.")
+
+
+def _open_csv(
+    stream: io.BufferedReader, options: ImportOptions, columns: ColumnMap, start: Place
+) -> tuple[Reader, Columns]:
+    lines = Lines(stream)
+    header = read_header(lines, options.delimiter)
+    targets = columns.targets(header.columns)
+    if start.position > header.position:
+        _skip(stream, start.position - header.position)
+        lines = Lines(stream, start.position, start.line)
+    filler = CellFiller(header.columns, targets, clears=options.empty == "clear")
+    reader = CsvReader(lines, header.delimiter, len(header.columns), filler)
+    return reader, tuple(zip(header.columns, targets, strict=True))
+
+
+def _sniff(stream: io.BufferedReader) -> Format:
+    try:
+        start = stream.peek(_BUFFER).removeprefix(BYTE_ORDER_MARK).lstrip()
+    except (EOFError, OSError, zlib.error) as error:
+        raise UnreadableFileError("The gz file is damaged.") from error
+    if not start:
+        raise UnreadableFileError("The file is empty.")
+    if start.startswith(b"["):
+        raise UnreadableFileError("This is one JSON list: write one object a line (JSONL).")
+    return "jsonl" if start.startswith(b"{") else "csv"
+
+
+def _skip(stream: io.BufferedReader, size: int) -> None:
+    while size:
+        size -= len(stream.read(min(size, _BUFFER))) or size

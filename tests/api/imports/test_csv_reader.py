@@ -1,0 +1,161 @@
+"""CSV as records: what is a line, what costs a line, and what costs nothing."""
+
+import csv
+import gzip
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.imports.errors import UnreadableFileError
+from api.imports.lines import LINE_LIMIT
+from api.imports.opening import Place, open_reader
+from api.imports.record import ImportOptions
+from tests.api.imports.files import codes, opened, read
+
+
+def payloads(data: bytes, **options: object) -> list[object]:
+    return [record.payload for record in read(data, **options)]
+
+
+def test_columns_become_fields_and_attributes() -> None:
+    data = b"external_id,locale,first name\nu1,en-GB,Ada\n"
+
+    assert payloads(data) == [
+        {"external_id": "u1", "locale": "en-GB", "attributes": {"first name": "Ada"}}
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_outside_of_quotes(delimiter: str) -> None:
+    data = f'external_id{delimiter}"a,b;c|d\te"\nu1{delimiter}x\n'.encode()
+
+    assert payloads(data) == [{"external_id": "u1", "attributes": {"a,b;c|d\te": "x"}}]
+
+
+def test_a_delimiter_that_is_given_goes_before_one_that_is_found() -> None:
+    assert payloads(b"external_id:a,b,c\nu1:x\n", delimiter=":") == [
+        {"external_id": "u1", "attributes": {"a,b,c": "x"}}
+    ]
+
+
+def test_a_byte_order_mark_crlf_and_blank_lines_say_nothing() -> None:
+    data = b"\xef\xbb\xbfexternal_id,a\r\n\r\nu1,x\r\n\r\nu2,y"
+
+    records = read(data)
+
+    assert [record.line for record in records] == [3, 5]
+    assert [record.payload for record in records] == [
+        {"external_id": "u1", "attributes": {"a": "x"}},
+        {"external_id": "u2", "attributes": {"a": "y"}},
+    ]
+
+
+def test_a_gz_is_unpacked() -> None:
+    assert payloads(gzip.compress(b"external_id\nu1\n")) == [{"external_id": "u1"}]
+
+
+def test_an_empty_cell_says_nothing_or_clears() -> None:
+    data = b"external_id,a,locale\nu1,,\n"
+
+    assert payloads(data) == [{"external_id": "u1"}]
+    assert payloads(data, empty="clear") == [
+        {"external_id": "u1", "attributes": {"a": None}, "locale": None}
+    ]
+
+
+_CELL = st.text(
+    alphabet=st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=20
+)
+
+
+@given(st.lists(st.tuples(_CELL, _CELL), min_size=1, max_size=20))
+def test_what_the_csv_module_writes_is_read_as_it_was(rows: list[tuple[str, str]]) -> None:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([("external_id", "a"), *rows])
+
+    assert payloads(written.getvalue().encode(), delimiter=",") == [
+        {"external_id": name, "attributes": {"a": value}} for name, value in rows
+    ]
+
+
+def test_lines_are_counted_over_quoted_newlines() -> None:
+    data = b'external_id,a\nu1,"one\ntwo\nthree"\nu2\nu3,x\n'
+
+    records = read(data)
+
+    assert [record.line for record in records] == [2, 5, 6]
+    assert codes(records) == {5: "wrong_columns"}
+
+
+def test_a_broken_line_costs_only_itself() -> None:
+    data = (
+        b"external_id,a\n"
+        b"u1,Jos\xe9\n"  # latin-1
+        b'u2,"never closed\n'
+        b"u3,fine\n"
+        b'u4,"x"y\n'
+        b"u5,nul\0\n"
+        b"u6,one,two\n"
+        b"u7,fine\n" + b"u8," + b"x" * (LINE_LIMIT + 1) + b"\n"
+        b"u9,fine\n"
+    )
+
+    records = read(data)
+
+    assert codes(records) == {
+        2: "not_utf8",
+        3: "broken_quotes",
+        5: "broken_quotes",
+        6: "nul_character",
+        7: "wrong_columns",
+        9: "too_long",
+    }
+    assert [record.line for record in records if record.payload] == [4, 8, 10]
+
+
+def test_a_quote_that_nobody_closes_does_not_swallow_a_long_file() -> None:
+    tail = b"".join(b"u%d,x\n" % number for number in range(3_000))
+
+    records = read(b'external_id,a\nbad,"open\n' + tail)
+
+    assert codes(records) == {2: "broken_quotes"}
+    assert len(records) == 3_001
+
+
+def test_reading_goes_on_behind_any_record() -> None:
+    data = b'external_id,a\nu1,"x\ny"\nbad,"open\nu2,z\n\nu3,last\n'
+    whole = read(data)
+    for count in range(len(whole)):
+        first = opened(data)
+        records = iter(first.reader)
+        taken = [next(records) for _ in range(count)]
+        place = Place(first.reader.position, first.reader.line)
+
+        rest = open_reader(io.BytesIO(data), ImportOptions("people"), place).reader
+
+        assert [*taken, *rest] == whole
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"external_id,n\xe9\n1,2\n", "not UTF-8"),
+        ("external_id,a\n".encode("utf-16"), "not UTF-8"),
+        (b"external_id\0\n1\n", "not a text file"),
+        (b"external_id,\n1,2\n", "Column 2 has no name"),
+        (b"external_id,a,a\n1,2,3\n", "more than once"),
+        (b'external_id,"a\n1,2\n', "quote is not closed"),
+        (b"external_id,a\r1,2\r", "CR alone"),
+        (b"[1]", "JSON list"),
+        (gzip.compress(b"external_id\nu1\n")[:12], "damaged"),
+        (b"\x1f\x8brubbish", "damaged"),
+        (b"x" * (LINE_LIMIT + 1), "not a text file"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_one_sentence(data: bytes, words: str) -> None:
+    with pytest.raises(UnreadableFileError, match=words):
+        read(data)
