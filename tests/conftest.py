@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from api.services.pair import EmbeddedOptions, Pair, Urls, embedded_pair
 from core.database import open_engine
 from tests.databases import cloned, ensure_template
+from tests.external.packages import MissingError
 from tests.servers import SERVERS, Servers
 
 
@@ -25,9 +26,16 @@ def pytest_configure(config: pytest.Config) -> None:
         if not name.startswith("CARILLON_TEST_"):
             del os.environ[name]
     servers = config.stash[SERVERS] = Servers()
-    if config.getoption("tx", None):
-        # Workers inherit the environment: the pair must run before they start.
-        servers.urls()
+    if config.getoption("tx", None) or servers.mode:
+        # Workers inherit the environment: the servers must run before they start.
+        try:
+            servers.urls()
+        except MissingError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [f"external: {found.line}" for found in config.stash[SERVERS].found]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -36,12 +44,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    is_external = config.stash[SERVERS].mode is not None
+    left_out = [
+        item
+        for item in items
+        if (item.get_closest_marker("long") and not config.getoption("--long"))
+        or not _belongs(item, is_external=is_external)
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _belongs(item: pytest.Item, *, is_external: bool) -> bool:
+    """Tell whether a test is of this run: on external servers, those that use a server at all."""
+    if item.get_closest_marker("external"):
+        return is_external
+    return not is_external or "urls" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

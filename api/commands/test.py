@@ -1,4 +1,4 @@
-"""`./carillon test`: the tests on embedded servers that are started once for the whole run."""
+"""`./carillon test`: the tests, on embedded servers or on external ones, opened once per run."""
 
 import argparse
 import contextlib
@@ -14,12 +14,22 @@ _ROOT = Path(__file__).resolve().parents[2]
 # On two cores a third process only waits; stealing work evens out slow files.
 _DEFAULTS = ("-n", "2", "--dist", "worksteal")
 _GIVEN = ("CARILLON_TEST_DATABASE_URL", "CARILLON_TEST_REDIS_URL")
+_EXTERNAL = "CARILLON_TEST_EXTERNAL"
 _STOP_SECONDS = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `test`."""
     parser.add_argument("--long", action="store_true", help="run the full form of every proof")
+    parser.add_argument(
+        "--external",
+        nargs="?",
+        const="any",
+        choices=("any", "started", "newest"),
+        help="run what uses a server on external ones: by CARILLON_TEST_…_URL, else on their "
+        "standard ports, else started from this system's packages (any); all started (started); "
+        "PostgreSQL and Valkey of our own wheels on TCP (newest)",
+    )
     parser.epilog = "Everything else is handed to pytest."
 
 
@@ -27,12 +37,16 @@ def run(args: argparse.Namespace) -> int:
     """Run pytest in two processes and return its exit code."""
     long = ["--long"] if args.long else []
     command = [sys.executable, "-m", "pytest", *_DEFAULTS, *long, *args.passed_on]
-    with _servers() as addresses:
+    with _servers(args.external) as addresses:
         return _run(command, {**os.environ, **addresses})
 
 
 @contextlib.contextmanager
-def _servers() -> Iterator[Mapping[str, str]]:
+def _servers(external: str | None) -> Iterator[Mapping[str, str]]:
+    if external:
+        # The tests look for them, because they also start and stop some.
+        yield {_EXTERNAL: external}
+        return
     if all(name in os.environ for name in _GIVEN):
         yield {}
         return

@@ -17,7 +17,7 @@ from api.key_service import KeyPlan, create_key
 from api.main import build_app
 from core.settings import Settings
 from delivery.apps.service import create_app_row
-from tests.servers import as_broker
+from tests.servers import broker_beside, own_names
 
 EVERYTHING = (
     "messages:send",
@@ -43,8 +43,9 @@ def settings_for(database_url: str, redis_url: str, **values: Any) -> Settings:
     given: dict[str, Any] = {
         "database_url": SecretStr(database_url),
         "redis_url": SecretStr(redis_url),
-        "broker_url": SecretStr(as_broker(redis_url)),
+        "broker_url": SecretStr(broker_beside(redis_url)),
         "secret_keys": SecretStr(_TEST_KEY),
+        **own_names(),
         **values,
     }
     return _WithoutFile(**given)

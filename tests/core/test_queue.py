@@ -1,15 +1,17 @@
 """Nudges cost the one who gives them nothing, whatever state the broker is in."""
 
+import secrets
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import redis
+import pytest
 
-from core.queue import Nudger, create_queue
+from core.queue import LANES, Nudger, create_queue, lane_queue
 from tests.deadlines import wait_until
+from tests.servers import own_names
 
 
 @contextmanager
@@ -47,11 +49,18 @@ def test_a_broker_that_is_silent_holds_nobody_up() -> None:
         assert seconds_of_nudges(url) < 0.5
 
 
-def test_a_nudge_arrives(broker_url: str, redis_url: str) -> None:
-    path, _, database = broker_url.partition("?virtual_host=")
-    client = redis.Redis.from_url(f"{path.replace('redis+socket', 'unix')}?db={database}")
-    with closing(client), closing(Nudger(create_queue(broker_url))) as nudger:
-        before = client.llen("maintenance")
-        nudger.nudge("maintenance")
+@pytest.mark.parametrize("lane", LANES)
+def test_a_nudge_arrives_in_its_lane_and_no_other(broker_url: str, lane: str) -> None:
+    prefix = f"{own_names()['queue_prefix']}{secrets.token_hex(4)}-"
+    queue = create_queue(broker_url, prefix)
+    with queue.connection_for_read() as connection, closing(Nudger(queue)) as nudger:
+        bound = {name: queue.amqp.queues[lane_queue(prefix, name)](connection) for name in LANES}
+        for waiting in bound.values():
+            waiting.declare()
 
-        wait_until(lambda: client.llen("maintenance") > before, 10, "the nudge arrives")
+        nudger.nudge(lane)
+        wait_until(lambda: bound[lane].get(no_ack=True) is not None, 10, "the nudge arrives")
+
+        assert [waiting.get(no_ack=True) for waiting in bound.values()] == [None] * len(LANES)
+        for waiting in bound.values():
+            waiting.delete()

@@ -18,6 +18,7 @@ from api.main import build_app
 from api.worker import build_engine
 from core.settings import Settings
 from tests.fixtures.sandbox import PROJECT, TOPIC, Sandbox
+from tests.servers import own_names
 
 
 @dataclass(slots=True)
@@ -119,6 +120,7 @@ def settings_for(urls: tuple[str, str, str], sandbox: Sandbox, **changes: Any) -
             "apns_production_url": sandbox.address.url,
             "apns_development_url": sandbox.address.url,
             "gateway_ca_file": str(sandbox.address.ca),
+            **own_names(),
             **changes,
         }
     )

@@ -1,0 +1,90 @@
+"""A RabbitMQ node on ports of its own, with a port mapper of its own and no plugin."""
+
+import contextlib
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import amqp
+
+from tests.external.own_servers import HOST, Ground, OwnServer, Start, free_port, password
+
+_LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
+
+
+@contextlib.contextmanager
+def own_rabbitmq(ground: Ground, programs: Path) -> Iterator[OwnServer]:
+    """Yield a new running node; its durable queues survive its restart."""
+    mapper, mapper_port = _port_mapper(ground)
+    node = _node(ground, programs, mapper_port)
+    with contextlib.ExitStack() as stack:
+        for server in (mapper, node):
+            stack.callback(server.stop)
+            server.start()
+        yield node
+
+
+def _node(ground: Ground, programs: Path, mapper_port: int) -> OwnServer:
+    port, secret = free_port(), password()
+    folder = ground.make(f"rabbitmq-{port}")
+    configuration = {
+        "listeners.tcp.1": f"{HOST}:{port}",
+        "default_user": "carillon",
+        "default_pass": secret,
+        "log.console": "true",
+        "log.file": "false",
+    }
+    lines = "".join(f"{key} = {value}\n" for key, value in configuration.items())
+    environment = {
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "RABBITMQ_CONF_ENV_FILE": str(ground.write(folder / "environment", "")),
+        "RABBITMQ_CONFIG_FILE": str(ground.write(folder / "rabbit.conf", lines)),
+        "RABBITMQ_NODENAME": f"carillon-{port}@localhost",
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK,
+        "ERL_EPMD_PORT": str(mapper_port),
+        # Its script then becomes the node instead of watching over it: signals reach the node.
+        "RUNNING_UNDER_SYSTEMD": "yes",
+    }
+    url = f"amqp://carillon:{secret}@{HOST}:{port}//"
+
+    def answers() -> bool:
+        return version_of(f"{HOST}:{port}", "carillon", secret) is not None
+
+    arguments = (str(programs / "rabbitmq-server"),)
+    return OwnServer(ground, Start(f"rabbitmq-{port}", arguments, answers, environment), url)
+
+
+def version_of(address: str, user: str, secret: str, virtual_host: str = "/") -> str | None:
+    """Return the version of a RabbitMQ that lets a user in; None when it does not."""
+    connection = amqp.Connection(
+        address, user, secret, virtual_host=virtual_host, connect_timeout=5, read_timeout=5
+    )
+    try:
+        connection.connect()
+        version = str(connection.server_properties["version"])
+        connection.close()
+    except (OSError, amqp.AMQPError):
+        return None
+    return version
+
+
+def _port_mapper(ground: Ground) -> tuple[OwnServer, int]:
+    # A node starts one by itself otherwise, on a common port, and leaves it behind.
+    port = free_port()
+    program = shutil.which("epmd")
+    assert program is not None, "Erlang has no port mapper"
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 5):
+            return True
+        return False
+
+    arguments = (program, "-address", HOST, "-port", str(port))
+    return OwnServer(ground, Start(f"epmd-{port}", arguments, answers), ""), port
