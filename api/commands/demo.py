@@ -11,6 +11,8 @@ from api.commands.migrate import migrate
 from api.demo.client import DemoClient
 from api.demo.report import addresses, table
 from api.demo.story import Result, Stage, play, prepare, sandbox_settings
+from api.imports.opening import check_path
+from api.imports.record import ImportOptions
 from api.services.children import Supervisor, supervised
 from api.services.claim import claimed
 from api.services.pair import EmbeddedOptions, Pair, running_pair, say_on_stderr
@@ -26,14 +28,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `demo`."""
     parser.add_argument("--once", action="store_true", help="stop after the campaign")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
-    parser.add_argument("--people", type=int, default=2_000, help="how many people (2000)")
-    parser.add_argument("--devices", type=int, default=3_000, help="how many devices (3000)")
+    parser.add_argument(
+        "--people",
+        type=_number_or_file,
+        default=2_000,
+        help="how many people (2000), or a CSV or JSONL file of people to import",
+    )
+    parser.add_argument("--devices", type=int, help="how many devices (three for two people)")
     parser.add_argument("--api-port", type=int, default=8000, help="taken if it is free")
     parser.add_argument("--console-port", type=int, default=8501, help="taken if it is free")
 
 
 def run(args: argparse.Namespace) -> int:
     """Start everything in `.carillon/demo`, play the story, and stay unless told otherwise."""
+    if isinstance(args.people, Path):
+        # Minutes would be lost if this were found out after the start.
+        check_path(args.people, ImportOptions("people"))
     folder = (read_settings().state_dir / "demo").resolve()
     options = EmbeddedOptions(folder, fresh=True)
     with claimed(folder, fresh=True) as book, running_pair(book, options) as pair:
@@ -49,6 +59,10 @@ def run(args: argparse.Namespace) -> int:
             )
             supervisor.start(application(platform))
             return _perform(args, platform, address, (supervisor, pair))
+
+
+def _number_or_file(text: str) -> int | Path:
+    return int(text) if text.isdecimal() else Path(text)
 
 
 def _start_sandbox(supervisor: Supervisor, folder: Path) -> Address:

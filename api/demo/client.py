@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,8 @@ from core.errors import CarillonError
 
 _TIMEOUT_SECONDS = 30.0
 _BATCH = 1_000
+_PAGE = 200
+_PAUSE_SECONDS = 0.2
 
 
 class DemoError(CarillonError):
@@ -41,6 +44,31 @@ class DemoClient:
     def add_people(self, people: Sequence[dict[str, Any]]) -> None:
         """Store people in batches."""
         self._batches("/v1/people/batch", "people", people)
+
+    def import_people(self, path: Path, limit_seconds: float) -> dict[str, Any]:
+        """Upload a file of people and wait until it is imported."""
+        with path.open("rb") as file:
+            query = {"kind": "people", "name": path.name}
+            started = self._checked(self._http.post("/v1/imports", params=query, content=file))
+        deadline = time.monotonic() + limit_seconds
+        while time.monotonic() < deadline:
+            job = self._checked(self._http.get(f"/v1/imports/{started['id']}"))
+            if job["state"] == "finished":
+                return job
+            if job["state"] == "failed":
+                raise DemoError(f"The import failed: {job['failed_reason']}")
+            time.sleep(_PAUSE_SECONDS)
+        raise DemoError(f"The import did not end within {limit_seconds:g} s.")
+
+    def people_ids(self) -> list[str]:
+        """Return the external ids of everybody."""
+        ids: list[str] = []
+        query: dict[str, Any] = {"limit": _PAGE}
+        while "cursor" not in query or query["cursor"]:
+            page = self._checked(self._http.get("/v1/people", params=query))
+            ids += [person["external_id"] for person in page["data"]]
+            query["cursor"] = page["next_cursor"]
+        return ids
 
     def add_devices(self, devices: Sequence[dict[str, Any]]) -> None:
         """Register devices in batches."""

@@ -15,6 +15,7 @@ from delivery.sandbox.credentials import make_apns_key, make_service_account
 PROJECT = "carillon-demo"
 TOPIC = "com.example.carillon"
 _LIMIT_SECONDS = 120.0
+_SLOWEST_PER_SECOND = 100
 _STATES = ("accepted", "gone", "rejected", "expired", "unknown", "suppressed")
 
 CAMPAIGN = {
@@ -28,24 +29,43 @@ CAMPAIGN = {
         "ios": {"subtitle": "Corner shop"},
     },
 }
+# Of imported people only what their file says is known.
+IMPORTED_CAMPAIGN = {
+    **CAMPAIGN,
+    "content": {
+        "title": "We have missed you",
+        "body": "Hello {{ first_name | default('there') }}, have a look at what is new!",
+        "deep_link": "demo://new",
+        "data": {"campaign": "new"},
+        "ios": {"subtitle": "Corner shop"},
+    },
+}
 TRANSACTIONAL = {
     "lane": "transactional",
     "content": {
         "title": "Your order is on its way",
-        "body": "Hello {{ first_name }}, it arrives today.",
+        "body": "Hello {{ first_name | default('there') }}, it arrives today.",
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the demo plays, and how many people and devices take part."""
+    """Where the demo plays; how many people take part, or the file they stand in; devices."""
 
     client: DemoClient
     sandbox: Address
-    people: int
-    devices: int
+    people: int | Path
+    devices: int | None
     say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part: the ids of the people, and how many devices they have."""
+
+    owners: list[str]
+    devices: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +100,8 @@ class Result:
         }
 
 
-def prepare(stage: Stage) -> list[str]:
-    """Upload throw-away credentials, people and devices; return the people's ids."""
+def prepare(stage: Stage) -> Cast:
+    """Upload throw-away credentials, people and devices."""
     account = make_service_account(PROJECT, stage.sandbox.token_uri)
     key = make_apns_key()
     with ControlClient(stage.sandbox) as control:
@@ -97,28 +117,37 @@ def prepare(stage: Stage) -> list[str]:
          "key_id": key.key_id, "team_id": key.team_id, "topic": TOPIC,
          "environment": "production"}
     )  # fmt: skip
+    owners = _add_people(stage)
+    count = stage.devices if stage.devices is not None else len(owners) * 3 // 2
+    client.add_devices(crowd.devices(count, owners, crowd.Shares()))
+    stage.say(f"{len(owners)} people with {count} devices are registered.")
+    return Cast(owners, count)
+
+
+def _add_people(stage: Stage) -> list[str]:
+    if isinstance(stage.people, Path):
+        done = stage.client.import_people(stage.people, _LIMIT_SECONDS)
+        stage.say(f"{done['records']} lines are imported, {done['failed']} of them were bad.")
+        return stage.client.people_ids()
     people = crowd.people(stage.people)
-    client.add_people(people)
-    owners = [person["external_id"] for person in people]
-    client.add_devices(crowd.devices(stage.devices, owners, crowd.Shares()))
-    stage.say(f"{stage.people} people with {stage.devices} devices are registered.")
-    return owners
+    stage.client.add_people(people)
+    return [person["external_id"] for person in people]
 
 
-def play(stage: Stage, owners: list[str]) -> Result:
+def play(stage: Stage, cast: Cast) -> Result:
     """Send the campaign and the transactional push, wait for both ends, ask the gateways."""
     client = stage.client
-    campaign = client.send(CAMPAIGN)
+    campaign = client.send(CAMPAIGN if isinstance(stage.people, int) else IMPORTED_CAMPAIGN)
     stage.say(f"The campaign {campaign['id']} is on its way.")
-    milliseconds = _transactional(stage, owners[-1])
-    ended = _watch(stage, campaign["id"])
+    milliseconds = _transactional(stage, cast.owners[-1])
+    ended = _watch(stage, campaign["id"], _LIMIT_SECONDS + cast.devices / _SLOWEST_PER_SECOND)
     with ControlClient(stage.sandbox) as control:
         accepted = _accepted_pairs(control, client, ended)
     seconds = _between(ended["created_at"], ended["finished_at"])
     first_pass = _between(ended["started_at"], ended["first_pass_at"])
     return Result(
-        people=stage.people,
-        devices=stage.devices,
+        people=len(cast.owners),
+        devices=cast.devices,
         targeted=ended["targeted"],
         counts={state: ended["counts"][state] for state in _STATES},
         gateway_accepted=accepted,
@@ -135,8 +164,8 @@ def _transactional(stage: Stage, person: str) -> float:
     return (time.perf_counter() - before) * 1000
 
 
-def _watch(stage: Stage, message_id: str) -> dict[str, Any]:
-    deadline, said = time.monotonic() + _LIMIT_SECONDS, ""
+def _watch(stage: Stage, message_id: str, limit_seconds: float) -> dict[str, Any]:
+    deadline, said = time.monotonic() + limit_seconds, ""
     while time.monotonic() < deadline:
         message = stage.client.read(message_id)
         line = progress_line(message)
@@ -146,7 +175,7 @@ def _watch(stage: Stage, message_id: str) -> dict[str, Any]:
         if message["finished_at"] is not None:
             return message
         time.sleep(0.25)
-    raise DemoError(f"The campaign did not end within {_LIMIT_SECONDS:g} s: {said}")
+    raise DemoError(f"The campaign did not end within {limit_seconds:g} s: {said}")
 
 
 def progress_line(message: dict[str, Any]) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from api.imports import repository
-from api.imports.errors import ImportTakenOverError, UnreadableFileError
+from api.imports.errors import ImportTakenOverError
 from api.imports.importers import importer_for
 from api.imports.job import FileMark, ImportJob, Progress
-from api.imports.opening import check_file, fingerprint
+from api.imports.opening import check_path, fingerprint
 from api.imports.record import ImportOptions
 from api.imports.work import Desk, work
 from core.settings import Settings
@@ -37,9 +37,9 @@ def begin(database: Engine, order: Order, lease_seconds: float) -> ImportJob:
     Raises `UnreadableFileError` and `InvalidMappingError` before anything is stored. Another
     process that imports the same file in the same way loses the job.
     """
-    mark = _mark(order.path)
+    check_path(order.path, order.options)
     with order.path.open("rb") as file:
-        check_file(file, order.options)
+        mark = FileMark(order.path.name, *fingerprint(file))
     with database.begin() as connection:
         job = _find_or_add(connection, order, mark)
         claimed = repository.claim(connection, order.app_id, job.id, _owner(), lease_seconds)
@@ -60,8 +60,7 @@ def go_on(
         lambda: False,
         said,
     )
-    with path.open("rb") as file:
-        work(desk, job, file)
+    work(desk, job, path.open("rb"))
     with database.begin() as connection:
         ended = repository.find(connection, job.app_id, job.public_id)
     return ended or job
@@ -73,18 +72,6 @@ def _find_or_add(connection: Connection, order: Order, mark: FileMark) -> Import
         repository.cancel(connection, found)
         found = None
     return found or repository.add(connection, order.app_id, mark, order.options, None)
-
-
-def _mark(path: Path) -> FileMark:
-    if not path.exists():
-        raise UnreadableFileError(f"There is no file {path}.")
-    if not path.is_file():
-        raise UnreadableFileError(f"{path} is not a file.")
-    try:
-        with path.open("rb") as file:
-            return FileMark(path.name, *fingerprint(file))
-    except PermissionError as error:
-        raise UnreadableFileError(f"{path} may not be read.") from error
 
 
 def _owner() -> str:

@@ -1,10 +1,12 @@
 """From a file to its reader: unpacked if it is gz, its format found, its header understood."""
 
+import contextlib
 import gzip
 import hashlib
 import io
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from api.imports.csv_reader import CsvReader, read_header
@@ -16,7 +18,7 @@ from api.imports.mapping import ColumnMap, Target, map_columns
 from api.imports.record import Format, ImportOptions, Reader
 
 _GZIP = b"\x1f\x8b"
-_BUFFER = 1 << 20
+_BUFFER = 1 << 16
 Columns = tuple[tuple[str, Target | None], ...]
 
 
@@ -30,16 +32,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A reader, the columns by which its faults are named, and the packed file below, if any."""
+    """A reader, the columns by which its faults are named, and the file below."""
 
     reader: Reader
     columns: Columns
-    packed: BinaryIO | None
+    file: BinaryIO
+    is_packed: bool
 
     @property
     def bytes_read(self) -> int:
         """How much of the file as it came is read."""
-        return self.packed.tell() if self.packed else self.reader.position
+        return self.file.tell() if self.is_packed else self.reader.position
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
 
     def column_of(self, pointer: str) -> str | None:
         """Return the column a value came from, if there are columns."""
@@ -64,10 +71,18 @@ def fingerprint(file: BinaryIO) -> tuple[int, bytes]:
 
 
 def open_reader(file: BinaryIO, options: ImportOptions, place: Place | None = None) -> OpenFile:
-    """Return the reader of `file` from `place` on, which takes the file over and closes it.
+    """Return the reader of `file` from `place` on; it is closed with what is returned.
 
     Raises `UnreadableFileError` and `InvalidMappingError` for what is wrong with the whole file.
     """
+    try:
+        return _open(file, options, place or Place())
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open(file: BinaryIO, options: ImportOptions, start: Place) -> OpenFile:
     columns = map_columns(options)
     packed = file.read(len(_GZIP)) == _GZIP
     file.seek(0)
@@ -75,20 +90,34 @@ def open_reader(file: BinaryIO, options: ImportOptions, place: Place | None = No
     # Lines are read by the million: the buffer must be the one that is written in C.
     stream: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", raw), _BUFFER)
     chosen = options.format or _sniff(stream)
-    start = place or Place()
     if chosen == "jsonl":
         _skip(stream, start.position)
         reader: Reader = JsonReader(Lines(stream, start.position, start.line), columns)
         named: Columns = ()
     else:
         reader, named = _open_csv(stream, options, columns, start)
-    return OpenFile(reader, named, file if packed else None)
+    return OpenFile(reader, named, file, packed)
 
 
 def check_file(file: BinaryIO, options: ImportOptions) -> None:
     """Raise when nothing of `file` can be imported; closes it."""
-    if next(iter(open_reader(file, options).reader), None) is None:
+    with contextlib.closing(open_reader(file, options)) as opened:
+        is_empty = next(iter(opened.reader), None) is None
+    if is_empty:
         raise UnreadableFileError("The file has no line to import.")
+
+
+def check_path(path: Path, options: ImportOptions) -> None:
+    """Raise `UnreadableFileError` when nothing of the file at `path` can be imported."""
+    if not path.exists():
+        raise UnreadableFileError(f"There is no file {path}.")
+    if not path.is_file():
+        raise UnreadableFileError(f"{path} is not a file.")
+    try:
+        file = path.open("rb")
+    except PermissionError as error:
+        raise UnreadableFileError(f"{path} may not be read.") from error
+    check_file(file, options)
 
 
 def _open_csv(

@@ -1,7 +1,8 @@
 """Working an import off: slice by slice, each with its progress in one transaction."""
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -49,23 +50,30 @@ class Slice:
 
 
 def work(desk: Desk, job: ImportJob, file: BinaryIO) -> bool:
-    """Import `file` from where the job is to its end; False when told to stop before.
+    """Import `file` from where the job is to its end, and close it; False when told to stop.
 
     Raises `ImportTakenOverError` when another worker has the job. A file that can not be read
     on ends the job as failed, and raises what says why.
     """
     try:
-        opened = open_reader(file, job.read_options(), job.place)
-        for piece in _ahead(_slices(desk, opened)):
+        with contextlib.closing(open_reader(file, job.read_options(), job.place)) as opened:
+            is_done = _work(desk, job, opened)
+    except InvalidPayloadError as error:
+        _end(desk, job, ImportState.FAILED, error.detail)
+        raise
+    if is_done:
+        _end(desk, job, ImportState.FINISHED)
+    return is_done
+
+
+def _work(desk: Desk, job: ImportJob, opened: OpenFile) -> bool:
+    with contextlib.closing(_ahead(_slices(desk, opened))) as pieces:
+        for piece in pieces:
             _write(desk, job, piece, opened)
             if desk.should_stop():
                 with desk.database.begin() as connection:
                     repository.release(connection, job)
                 return False
-    except InvalidPayloadError as error:
-        _end(desk, job, ImportState.FAILED, error.detail)
-        raise
-    _end(desk, job, ImportState.FINISHED)
     return True
 
 
@@ -75,7 +83,7 @@ def _end(desk: Desk, job: ImportJob, state: ImportState, reason: str | None = No
             raise ImportTakenOverError
 
 
-def _ahead(pieces: Iterator[Slice]) -> Iterator[Slice]:
+def _ahead(pieces: Iterator[Slice]) -> Generator[Slice, None, None]:
     """Yield `pieces`, reading the next one while the database is busy with the present one."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as pool:
         pending = pool.submit(next, pieces, None)

@@ -55,6 +55,11 @@ class Shop:
     settings: Settings
     app_id: int
 
+    def in_slices(self, lines: int) -> "Shop":
+        """Return the same app with another number of lines in a slice."""
+        settings = self.settings.model_copy(update={"import_slice_lines": lines})
+        return Shop(self.database, settings, self.app_id)
+
     def run(
         self, path: Path, kind: Kind = "people", *, restarts: bool = False, **options: Any
     ) -> ImportJob:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from api.imports.record import ImportOptions
 from tests.api.imports.files import codes, opened, read
 
 
-def payloads(data: bytes, **options: object) -> list[object]:
+def payloads(data: bytes, **options: Any) -> list[Any]:
     return [record.payload for record in read(data, **options)]
 
 
