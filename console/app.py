@@ -1,53 +1,76 @@
 """The console: `streamlit run console/app.py`. Signs a person in and frames the pages."""
 
-import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
-from console.app_pages import messages
-from console.client import Access, ApiError, Client
+from console import session
+from console.answers import App
+from console.app_pages import apps, compose, lookup, message, overview, sign_in
+from console.line import Access
+from console.session import Frame
 
-API_URL_VARIABLE = "CARILLON_CONSOLE_API_URL"
-_DEFAULT_API_URL = "http://127.0.0.1:8000"
+_PAGES: Mapping[str, tuple[Callable[[Frame], None], str, str]] = MappingProxyType(
+    {
+        "overview": (overview.show, "Overview", ":material/monitoring:"),
+        "compose": (compose.show, "Compose", ":material/edit_notifications:"),
+        "message": (message.show, "Messages", ":material/outgoing_mail:"),
+        "lookup": (lookup.show, "Look up", ":material/person_search:"),
+        "apps": (apps.show, "Apps and keys", ":material/key:"),
+    }
+)
 
 
 def main() -> None:
-    """Show the sign-in, or the page to whoever is signed in."""
-    st.set_page_config(page_title="Carillon", layout="wide")
-    st.title("Carillon")
-    api_url = os.environ.get(API_URL_VARIABLE) or _DEFAULT_API_URL
-    access = st.session_state.get("access")
-    if access is None:
-        _sign_in(api_url)
+    """Show the sign-in, or the page that was asked for to whoever is signed in."""
+    # Nobody deploys from here, and the pages need the room.
+    st.set_option("client.toolbarMode", "minimal")
+    st.set_page_config(page_title="Carillon", page_icon=":material/notifications:", layout="wide")
+    frame: list[Frame] = []
+    pages = {name: _page(name, frame) for name in _PAGES}
+    who = session.signed_in()
+    chosen = st.navigation(list(pages.values()), position="hidden")
+    if who is None:
+        sign_in.show()
         return
-    with st.sidebar:
-        st.caption(f"API {api_url}")
-        if st.button("Sign out"):
-            del st.session_state["access"]
-            st.rerun()
-    with Client(api_url, access) as client:
-        messages.show(client)
+    access = _bar(pages, *who)
+    app = next(one for one in who[1] if one.id == access.app_id)
+    frame.append(Frame(session.connect(access), app, pages))
+    session.show_said()
+    chosen.run()
 
 
-def _sign_in(api_url: str) -> None:
-    with st.form("sign_in"):
-        key = st.text_input("Admin key", type="password", help="`./carillon app create` prints it.")
-        app_id = st.text_input("App id", help="Only for an operator's key, which has no app.")
-        wanted = st.form_submit_button("Sign in")
-    if not wanted:
-        return
-    access = Access(key.strip(), app_id.strip())
-    if not (access.key.isascii() and access.app_id.isascii() and access.key):
-        st.error("Enter the key as it was printed.")
-        return
-    try:
-        with Client(api_url, access) as client:
-            client.list_messages(limit=1)
-    except ApiError as error:
-        st.error(str(error))
-        return
-    st.session_state["access"] = access
-    st.rerun()
+def _page(name: str, frame: list[Frame]) -> Page:
+    show, title, icon = _PAGES[name]
+
+    def run() -> None:
+        show(frame[0])
+
+    return st.Page(run, title=title, icon=icon, url_path=name, default=name == "overview")
+
+
+def _bar(pages: Mapping[str, Page], access: Access, known: list[App]) -> Access:
+    """Show the ways to all pages and who is where; return the access to the app that is chosen.
+
+    A sidebar would stay open over the page on a phone.
+    """
+    names = {app.id: app.name for app in known}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for page in pages.values():
+            st.page_link(page)
+        with st.popover("Account", icon=":material/account_circle:"):
+            chosen = st.selectbox(
+                "App",
+                list(names),
+                index=list(names).index(access.app_id),
+                format_func=lambda one: names[one],
+            )
+            st.caption("API")
+            st.code(session.api_url(), language=None)
+            st.button("Sign out", on_click=session.sign_out)
+    return Access(access.key, chosen)
 
 
 main()

@@ -1,132 +1,152 @@
 """The API as the console sees it: typed calls over HTTP. Knows no page and no table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-_TIMEOUT_SECONDS = 10.0
+from console.answers import (
+    App,
+    Bucket,
+    Count,
+    Credential,
+    Delivery,
+    Device,
+    Key,
+    Message,
+    Page,
+    Person,
+    Shown,
+    checked,
+    read,
+    read_device,
+    read_message,
+    read_page,
+)
+from console.line import Access, Line
 
-
-class ApiError(Exception):
-    """The API gave no answer that can be shown."""
-
-
-class ApiAwayError(ApiError):
-    """The API does not answer. Check that it runs and that the console has its address."""
-
-
-class ApiRefusedError(ApiError):
-    """The API answered with a problem; `code` is its stable name, the text its own words."""
-
-    def __init__(self, status: int, code: str, words: str) -> None:
-        self.status = status
-        self.code = code
-        super().__init__(words)
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What a person signs in with; `app_id` is empty when the key belongs to one app."""
-
-    key: str
-    app_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message; `counts` are its ended recipients by state, `targeted` None until cut."""
-
-    id: str
-    state: str
-    status: str
-    lane: str
-    created_at: str
-    targeted: int | None
-    counts: Mapping[str, int]
+# Counting a million people takes its time; everything else answers at once or is in trouble.
+_COUNT_SECONDS = 30.0
+PLATFORMS = ("ios", "android", "web")
+Json = Mapping[str, Any]
 
 
 class Client:
-    """One person's line to the API. Use it as a context manager; give `transport` in tests."""
+    """One person's view of the API. Every call raises `ApiError`. Give `transport` in tests."""
 
     def __init__(
         self, api_url: str, access: Access, transport: httpx.BaseTransport | None = None
     ) -> None:
-        headers = {"Authorization": f"Bearer {access.key}"}
-        if access.app_id:
-            headers["Carillon-App"] = access.app_id
-        self._http = httpx.Client(
-            base_url=api_url, headers=headers, timeout=_TIMEOUT_SECONDS, transport=transport
-        )
+        self._line = Line(api_url, access, transport)
 
-    def __enter__(self) -> Self:
-        """Return the client itself."""
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def list_messages(self, limit: int = 50) -> list[Message]:
-        """Return the newest messages first; raise `ApiError`."""
-        answer = self._get("/v1/messages", {"limit": limit})
-        try:
-            return [_message(item) for item in answer["data"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise _strange() from error
+    def list_messages(self, limit: int = 50, cursor: str | None = None) -> Page[Message]:
+        """Return the newest messages first."""
+        answer = self._line.get("/v1/messages", limit=limit, cursor=cursor)
+        return read_page(answer, read_message)
 
     def read_message(self, message_id: str) -> Message:
-        """Return one message; raise `ApiError`, with code `not_found` if there is none."""
-        answer = self._get(f"/v1/messages/{quote(message_id, safe='')}")
-        try:
-            return _message(answer)
-        except (KeyError, TypeError, ValueError) as error:
-            raise _strange() from error
+        """Return one message."""
+        return read_message(self._line.get(_message_path(message_id)))
 
-    def _get(self, path: str, query: Mapping[str, int] | None = None) -> Any:
-        try:
-            response = self._http.get(path, params=query)
-        except httpx.HTTPError as error:
-            raise ApiAwayError(ApiAwayError.__doc__) from error
-        if not response.is_success:
-            raise _refusal(response)
-        try:
-            return response.json()
-        except ValueError as error:
-            raise _strange() from error
+    def control(self, message_id: str, action: str) -> Message:
+        """Pause, resume or cancel a message; return it as it is then."""
+        return read_message(self._line.post(_message_path(message_id, action)))
+
+    def list_deliveries(
+        self, message_id: str, state: str | None, limit: int, cursor: str | None = None
+    ) -> Page[Delivery]:
+        """Return what became of the recipients that have ended."""
+        path = _message_path(message_id, "deliveries")
+        answer = self._line.get(path, state=state, limit=limit, cursor=cursor)
+        return read_page(answer, lambda one: read(Delivery, one))
+
+    def send(self, message: Json, once: str) -> Message:
+        """Send a message; the same `once` again sends nothing more."""
+        return read_message(self._line.post("/v1/messages", message, once=once))
+
+    def count(self, to: Json) -> Count:
+        """Count whom a message would target if it were sent now."""
+        path = "/v1/messages/count"
+        answer = self._line.post(path, {"to": to}, timeout_seconds=_COUNT_SECONDS)
+        return read(Count, answer)
+
+    def preview(self, content: Json, person: str | None) -> Mapping[str, Shown]:
+        """Render content for one person; return what each platform shows."""
+        whom: Json = {"person": person} if person else {"attributes": {}}
+        body = {"content": content, **whom}
+        answer = self._line.post("/v1/messages/preview", body)
+        return checked(lambda: {name: read(Shown, answer[name]) for name in PLATFORMS})
+
+    def read_deliveries_over_time(self, minutes: int, bucket_seconds: int) -> Sequence[Bucket]:
+        """Return what ended when, oldest first; empty buckets are left out."""
+        path = "/v1/stats/deliveries"
+        answer = self._line.get(path, minutes=minutes, bucket_seconds=bucket_seconds)
+        return checked(lambda: [read(Bucket, one) for one in answer["data"]])
+
+    def list_people(self, limit: int) -> Page[Person]:
+        """Return people in the order they were made."""
+        answer = self._line.get("/v1/people", limit=limit)
+        return read_page(answer, lambda one: read(Person, one))
+
+    def read_person(self, external_id: str) -> Person:
+        """Return one person."""
+        return read(Person, self._line.get(f"/v1/people/{quote(external_id, safe='')}"))
+
+    def list_person_messages(self, external_id: str, limit: int) -> Page[Delivery]:
+        """Return what one person was sent, newest first."""
+        path = f"/v1/people/{quote(external_id, safe='')}/messages"
+        return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
+
+    def list_device_messages(self, device_id: str, limit: int) -> Page[Delivery]:
+        """Return what one device was sent, newest first."""
+        path = f"/v1/devices/{quote(device_id, safe='')}/messages"
+        return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
+
+    def list_devices(self, person: str) -> Page[Device]:
+        """Return the devices of one person."""
+        return read_page(self._line.get("/v1/devices", person=person), read_device)
+
+    def read_device(self, device_id: str) -> Device:
+        """Return one device."""
+        return read_device(self._line.get(f"/v1/devices/{quote(device_id, safe='')}"))
+
+    def find_device(self, token: str) -> Device:
+        """Return the device that holds a token."""
+        return read_device(self._line.post("/v1/devices/lookup", {"token": token}))
+
+    def list_apps(self) -> Page[App]:
+        """Return the apps this key reaches."""
+        return read_page(self._line.get("/v1/apps", limit=200), lambda one: read(App, one))
+
+    def list_credentials(self, app_id: str) -> Page[Credential]:
+        """Return the credentials of an app."""
+        answer = self._line.get(_app_path(app_id, "credentials"), limit=200)
+        return read_page(answer, lambda one: read(Credential, one))
+
+    def add_credential(self, app_id: str, credential: Json, once: str) -> Credential:
+        """Add a credential."""
+        path = _app_path(app_id, "credentials")
+        return read(Credential, self._line.post(path, credential, once=once))
+
+    def resume_credential(self, app_id: str, credential_id: str) -> Credential:
+        """Let a paused credential send again."""
+        path = f"{_app_path(app_id, 'credentials')}/{quote(credential_id, safe='')}/resume"
+        return read(Credential, self._line.post(path))
+
+    def list_keys(self, app_id: str) -> Page[Key]:
+        """Return the keys of an app."""
+        answer = self._line.get(_app_path(app_id, "keys"), limit=200)
+        return read_page(answer, lambda one: read(Key, one))
+
+    def add_key(self, app_id: str, key: Json, once: str) -> Key:
+        """Make a key; its secret is in the answer, this once."""
+        return read(Key, self._line.post(_app_path(app_id, "keys"), key, once=once))
 
 
-def _message(item: Any) -> Message:
-    targeted = item["targeted"]
-    return Message(
-        id=str(item["id"]),
-        state=str(item["state"]),
-        status=str(item["status"]),
-        lane=str(item["lane"]),
-        created_at=str(item["created_at"]),
-        targeted=None if targeted is None else int(targeted),
-        counts={str(state): int(number) for state, number in dict(item["counts"]).items()},
-    )
+def _message_path(message_id: str, *rest: str) -> str:
+    return "/".join(["/v1/messages", quote(message_id, safe=""), *rest])
 
 
-def _refusal(response: httpx.Response) -> ApiRefusedError:
-    try:
-        problem = response.json()
-        code, words = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        return ApiRefusedError(
-            response.status_code, "unknown", f"The API answered {response.status_code}."
-        )
-    return ApiRefusedError(response.status_code, code, words)
-
-
-def _strange() -> ApiError:
-    return ApiError("The answer is not one of this API. Check the address the console has.")
+def _app_path(app_id: str, what: str) -> str:
+    return f"/v1/apps/{quote(app_id, safe='')}/{what}"

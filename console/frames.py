@@ -1,49 +1,166 @@
-"""Tables for the pages, made of messages. Pure pandas: no HTTP, no Streamlit, no clock."""
+"""Tables for the pages, made of answers. Pure pandas: no HTTP, no Streamlit, no clock."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from console.client import Message
+from console.answers import Bucket, Credential, Delivery, Device, Key, Message
+from console.words import STATES, plain, why
 
-# The end of a recipient, in the order of the outcome table. Others, should they come, follow.
-STATES = ("accepted", "gone", "rejected", "expired", "unknown", "suppressed")
-
-
-def open_recipients(message: Message) -> int | None:
-    """Return how many recipients have not ended yet; None while the audience is not cut."""
-    if message.targeted is None:
-        return None
-    return message.targeted - sum(message.counts.values())
+# The ends of a recipient in the order of the outcome table. Others, should they come, follow.
+ENDS = tuple(state for state in STATES if state != "pending")
 
 
 def message_table(messages: Sequence[Message]) -> pd.DataFrame:
     """Return one row a message: what it is, how many it targets and how they ended."""
+    table = _table(
+        [
+            {
+                "Title": message.title or "(no title)",
+                "State": message.state,
+                "Targeted": message.targeted,
+                "Accepted": message.counts.get("accepted", 0),
+                "Others": sum(message.counts.values()) - message.counts.get("accepted", 0),
+                "Open": message.open,
+                "Created": message.created_at,
+                "Message": message.id,
+            }
+            for message in messages
+        ],
+        ["Title", "State", "Targeted", "Accepted", "Others", "Open", "Created", "Message"],
+    )
+    table["Targeted"] = table["Targeted"].astype("Int64")
+    return _with_times(table, "Created")
+
+
+def count_table(message: Message) -> pd.DataFrame:
+    """Return one row a state and reason, in words, and a last one for those still open."""
+    records = []
+    for state in [*ENDS, *sorted(message.counts.keys() - set(ENDS))]:
+        number, reasons = message.counts.get(state, 0), message.reasons.get(state, {})
+        for reason, recipients in sorted(reasons.items(), key=lambda item: -item[1]):
+            records.append(_count(state, why(state, reason), recipients))
+        rest = number - sum(reasons.values())
+        if rest > 0:
+            records.append(_count(state, why(state, None), rest))
+    if message.open:
+        records.append(_count("open", "It has not ended yet.", message.open))
+    return _table(records, ["Outcome", "Why", "Recipients"])
+
+
+def _count(state: str, words: str, recipients: int) -> dict[str, object]:
+    return {"Outcome": state, "Why": words, "Recipients": recipients}
+
+
+def delivery_table(deliveries: Sequence[Delivery]) -> pd.DataFrame:
+    """Return one row a recipient of one message: who, what became of it, and why."""
+    columns = ["Person", "Outcome", "Why", "Attempt", "At", "Device"]
     records = [
         {
-            "Message": message.id,
-            "State": message.state,
-            "Lane": message.lane,
-            "Targeted": message.targeted,
-            "Open": open_recipients(message),
-            **{state.capitalize(): message.counts.get(state, 0) for state in STATES},
-            "Created": message.created_at,
+            "Person": one.person or "(nobody)",
+            "Outcome": one.state,
+            "Why": why(one.state, one.reason, one.gateway),
+            "Attempt": one.attempt,
+            "At": one.at,
+            "Device": one.device,
         }
-        for message in messages
+        for one in deliveries
     ]
-    columns = ["Message", "State", "Lane", "Targeted", "Open"]
-    columns += [state.capitalize() for state in STATES]
-    table = pd.DataFrame(records, columns=[*columns, "Created"])
-    numbers = table.columns.difference(["Message", "State", "Lane", "Created"])
-    table[numbers] = table[numbers].astype("Int64")
-    table["Created"] = pd.to_datetime(table["Created"], utc=True, format="ISO8601", errors="coerce")
+    return _with_times(_table(records, columns), "At")
+
+
+def history_table(entries: Sequence[Delivery]) -> pd.DataFrame:
+    """Return one row a message at one device: what became of it, and why."""
+    columns = ["Title", "Outcome", "Why", "At", "Device", "Message"]
+    records = [
+        {
+            "Title": one.title or "(no title)",
+            "Outcome": one.state,
+            "Why": why(one.state, one.reason, one.gateway),
+            "At": one.at,
+            "Device": one.device or "(none)",
+            "Message": one.message,
+        }
+        for one in entries
+    ]
+    return _with_times(_table(records, columns), "At")
+
+
+def target_table(devices: Sequence[Device]) -> pd.DataFrame:
+    """Return one row a target of each device: where pushes go, and whether they may."""
+    records = [
+        {
+            "Device": device.id,
+            "Platform": device.platform,
+            "Model": device.model or "",
+            "Notifications": plain(device.permission),
+            "Gateway": target.provider.upper(),
+            "Target": plain(target.kind),
+            "Environment": target.environment or "",
+            "State": target.state,
+            "Why": why("gone", target.state_reason) if target.state_reason else "",
+            "Registered": target.registered_at,
+        }
+        for device in devices
+        for target in device.targets
+    ]
+    columns = ["Device", "Platform", "Model", "Notifications", "Gateway", "Target"]
+    table = _table(records, [*columns, "Environment", "State", "Why", "Registered"])
+    return _with_times(table, "Registered")
+
+
+def credential_table(credentials: Sequence[Credential]) -> pd.DataFrame:
+    """Return one row a credential: for which gateway and app, and why it is paused if it is."""
+    columns = ["Name", "Gateway", "Kind", "For", "State", "Why"]
+    records = [
+        {
+            "Name": one.name,
+            "Gateway": one.provider.upper(),
+            "Kind": plain(one.kind),
+            "For": one.project_id or " ".join(filter(None, (one.topic, one.environment))),
+            "State": one.state,
+            "Why": one.reason_text or plain(one.reason or ""),
+        }
+        for one in credentials
+    ]
+    return _table(records, columns)
+
+
+def key_table(keys: Sequence[Key]) -> pd.DataFrame:
+    """Return one row a key, without its secret."""
+    records = [
+        {
+            "Name": one.name,
+            "Kind": one.kind,
+            "Begins": one.hint,
+            "May": ", ".join(one.scopes) or "register devices",
+            "Last used": one.last_used_at,
+        }
+        for one in keys
+    ]
+    return _with_times(_table(records, ["Name", "Kind", "Begins", "May", "Last used"]), "Last used")
+
+
+def over_time_table(buckets: Sequence[Bucket], bucket_seconds: int) -> pd.DataFrame:
+    """Return one row a bucket and state that came up: its time, and its place on the others."""
+    records = [
+        {"Begins": bucket.at, "Outcome": state.capitalize(), "Recipients": bucket.counts[state]}
+        for bucket in buckets
+        for state in ENDS
+        if bucket.counts.get(state)
+    ]
+    table = _with_times(_table(records, ["Begins", "Outcome", "Recipients"]), "Begins")
+    table["Recipients"] = table["Recipients"].astype("int64")
+    table["Ends"] = table["Begins"] + pd.Timedelta(seconds=bucket_seconds)
+    table["Above"] = table.groupby("Begins")["Recipients"].cumsum()
+    table["Below"] = table["Above"] - table["Recipients"]
     return table
 
 
-def count_table(counts: Mapping[str, int], open_now: int | None) -> pd.DataFrame:
-    """Return one row an end, in the order of `STATES`, and a last one for those still open."""
-    states = [*STATES, *sorted(counts.keys() - set(STATES))]
-    rows = [(state, counts.get(state, 0)) for state in states]
-    if open_now is not None:
-        rows.append(("open", open_now))
-    return pd.DataFrame(rows, columns=["Outcome", "Recipients"])
+def _table(records: Sequence[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(list(records), columns=list(columns))
+
+
+def _with_times(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601", errors="coerce")
+    return table

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 KEY = "ca_" + "k" * 43
@@ -17,6 +17,9 @@ class SmallApi:
 
     url: str = ""
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    bodies: list[Any] = field(default_factory=list)
+    silent: Event = field(default_factory=Event)
+    away: Event = field(default_factory=Event)
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
@@ -29,21 +32,8 @@ class SmallApi:
         return self.answers.get(path.partition("?")[0], missing)
 
 
-def problem(code: str, detail: str) -> dict[str, str]:
-    return {"code": code, "detail": detail}
-
-
-def message(message_id: str = "msg_one", **changes: Any) -> dict[str, Any]:
-    return {
-        "id": message_id,
-        "state": "running",
-        "status": "pending",
-        "lane": "campaign",
-        "targeted": 10,
-        "counts": {"accepted": 6, "gone": 1, "suppressed": 1},
-        "created_at": "2026-01-02T03:04:05Z",
-        **changes,
-    }
+def problem(code: str, detail: str, *errors: dict[str, str]) -> dict[str, Any]:
+    return {"code": code, "detail": detail, "errors": list(errors)}
 
 
 @contextmanager
@@ -63,7 +53,17 @@ def serve_small_api() -> Iterator[SmallApi]:
 
 def _handler(api: SmallApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length", "0"))
+            api.bodies.append(json.loads(self.rfile.read(length) or b"null"))
+            self.do_GET()
+
         def do_GET(self) -> None:
+            if api.silent.is_set():
+                # Until whoever asks gives up.
+                self.rfile.read(1)
+            if api.silent.is_set() or api.away.is_set():
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, value = api.answer(self.path, headers)
             body = value if isinstance(value, bytes) else json.dumps(value).encode()

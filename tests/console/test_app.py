@@ -1,117 +1,133 @@
-"""The page as a person uses it, over a real HTTP server."""
+"""The frame: sign-in, sign-out, and an API that is away, slow or refuses."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.console.small_api import KEY, SmallApi, message
-
-_APP = Path(__file__).resolve().parents[2] / "console" / "app.py"
+from tests.console.live import serve_api
+from tests.console.pages import by_label, errors, go, open_console, press, shown, sign_in
+from tests.console.small_api import KEY, SmallApi, problem
+from tests.e2e.scene import Scene
 
 
 @pytest.fixture
-def page(small_api: SmallApi, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    small_api.answers["/v1/messages"] = 200, {"data": [message(), message("msg_two")]}
-    small_api.answers["/v1/messages/msg_one"] = 200, message()
-    monkeypatch.setenv("CARILLON_CONSOLE_API_URL", small_api.url)
-    return AppTest.from_file(str(_APP), default_timeout=30).run()
+def closed(scene: Scene) -> Iterator[AppTest]:
+    """The console before the sign-in."""
+    with serve_api(scene.settings) as url, open_console(url) as page:
+        yield page
 
 
-def _sign_in(page: AppTest, key: str = KEY, app_id: str = "") -> AppTest:
-    page.text_input[0].input(key)
-    page.text_input[1].input(app_id)
-    return page.button[0].click().run()
+@pytest.fixture
+def page(small_api: SmallApi) -> Iterator[AppTest]:
+    """The console over the small API, signed in."""
+    app = {"id": "app_one", "name": "Shop", "created_at": "2026-01-02T03:04:05Z"}
+    small_api.answers["/v1/apps"] = 200, {"data": [app]}
+    small_api.answers["/v1/messages"] = 200, {"data": []}
+    small_api.answers["/v1/stats/deliveries"] = 200, {"data": []}
+    with open_console(small_api.url) as page:
+        yield sign_in(page, KEY)
 
 
-def _errors(page: AppTest) -> list[str]:
-    assert not page.exception
-    return [error.value for error in page.error]
+def test_nothing_is_shown_before_the_sign_in(small_api: SmallApi) -> None:
+    with open_console(small_api.url) as page:
+        for name in ("overview", "compose", "message", "lookup", "apps"):
+            go(page, name)
+            assert [field.label for field in page.text_input] == ["Admin key", "App id"]
+
+        assert by_label(page.text_input, "Admin key").proto.type == 1
+        assert small_api.paths == []
 
 
-def test_nothing_is_shown_before_the_sign_in(page: AppTest, small_api: SmallApi) -> None:
-    assert [field.label for field in page.text_input] == ["Admin key", "App id"]
-    assert not page.dataframe
-    assert small_api.paths == []
+def test_a_known_key_opens_every_page(scene: Scene, closed: AppTest) -> None:
+    sign_in(closed, scene.key)
+
+    titles = [
+        shown(go(closed, name).title) for name in ("overview", "compose", "message", "lookup")
+    ]
+
+    assert errors(closed) == []
+    assert titles == [["Overview"], ["Compose"], ["Messages"], ["Look up"]]
+    assert shown(go(closed, "apps").title) == ["Test"]
 
 
-def test_the_key_is_not_readable_on_the_screen(page: AppTest) -> None:
-    assert page.text_input[0].proto.type == page.text_input[0].proto.PASSWORD
+def test_an_unknown_key_is_refused_in_the_words_of_the_api(closed: AppTest) -> None:
+    sign_in(closed, f"ca_{'x' * 43}")
 
-
-def test_a_known_key_shows_the_recent_messages(page: AppTest) -> None:
-    _sign_in(page)
-
-    assert _errors(page) == []
-    assert page.dataframe[0].value["Message"].tolist() == ["msg_one", "msg_two"]
-    assert page.dataframe[0].value["Open"].tolist() == [2, 2]
-
-
-def test_an_unknown_key_is_refused_in_the_words_of_the_api(page: AppTest) -> None:
-    _sign_in(page, key="ca_wrong")
-
-    assert _errors(page) == ["This key is not known."]
-    assert not page.dataframe
+    assert "The key is unknown, revoked or mistyped." in errors(closed)[0]
+    assert "access" not in closed.session_state
 
 
 @pytest.mark.parametrize("key", ["", "   ", "ca_schlüssel"])
-def test_what_can_not_be_a_key_is_not_even_asked(
-    page: AppTest, small_api: SmallApi, key: str
-) -> None:
-    _sign_in(page, key=key)
+def test_what_can_not_be_a_key_is_not_even_asked(small_api: SmallApi, key: str) -> None:
+    with open_console(small_api.url) as page:
+        sign_in(page, key)
 
-    assert _errors(page) == ["Enter the key as it was printed."]
-    assert small_api.paths == []
-
-
-def test_the_app_id_travels_with_every_call(page: AppTest, small_api: SmallApi) -> None:
-    _sign_in(page, app_id="app_one")
-
-    assert {asked.get("carillon-app") for asked in small_api.headers} == {"app_one"}
-    assert len(small_api.headers) == 2
+        assert errors(page) == ["Enter the key as it was printed."]
+        assert small_api.paths == []
 
 
-def test_one_message_is_looked_up(page: AppTest) -> None:
-    _sign_in(page)
+def test_an_operator_works_in_the_app_that_is_chosen(scene: Scene, closed: AppTest) -> None:
+    other = scene.post("/v1/apps", {"name": "Other"})
 
-    page.text_input[0].input(" msg_one ").run()
+    sign_in(closed, scene.key, other["id"])
+    first = shown(go(closed, "apps").title)
+    by_label(closed.selectbox, "App").set_value(scene.app_id).run()
 
-    assert _errors(page) == []
-    assert page.text[0].value == "msg_one is running on the campaign lane."
-    assert page.metric[0].value == "10"
-    counts = page.dataframe[1].value
-    assert dict(zip(counts["Outcome"], counts["Recipients"], strict=True))["open"] == 2
-
-
-def test_a_message_that_is_not_there_is_said_so(page: AppTest) -> None:
-    _sign_in(page)
-
-    page.text_input[0].input("msg_none").run()
-
-    assert _errors(page) == ["There is no such message."]
-
-
-def test_an_app_without_messages_says_so(page: AppTest, small_api: SmallApi) -> None:
-    small_api.answers["/v1/messages"] = 200, {"data": []}
-
-    _sign_in(page)
-
-    assert [info.value for info in page.info] == ["No message has been sent yet."]
-
-
-def test_an_api_that_goes_away_is_said_in_words(page: AppTest, small_api: SmallApi) -> None:
-    _sign_in(page)
-    small_api.answers["/v1/messages"] = 503, b""
-
-    page.button[0].click().run()
-
-    assert _errors(page) == ["The API answered 503."]
+    assert first == ["Other"]
+    assert shown(closed.title) == ["Test"]
 
 
 def test_signing_out_forgets_the_key(page: AppTest) -> None:
-    _sign_in(page)
-
-    next(button for button in page.button if button.label == "Sign out").click().run()
+    press(page, "Sign out")
 
     assert "access" not in page.session_state
     assert [field.label for field in page.text_input] == ["Admin key", "App id"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            (503, problem("unavailable", "The database does not answer.")),
+            "The database does not answer.",
+        ),
+        ((500, b"broken"), "The API answered 500."),
+        ((401, problem("token_expired", "The key has expired.")), "Sign out and in again"),
+        ((403, problem("forbidden_scope", "It needs the scope.")), "It needs the scope."),
+        ((200, b"<html>"), "The answer is not one of this API."),
+    ],
+)
+def test_trouble_is_said_in_words(
+    page: AppTest, small_api: SmallApi, answer: tuple[int, object], words: str
+) -> None:
+    for path in ("/v1/messages", "/v1/stats/deliveries"):
+        small_api.answers[path] = answer
+
+    go(page, "overview")
+
+    assert words in errors(page)[0]
+
+
+@pytest.mark.parametrize("name", ["overview", "message", "apps"])
+def test_an_api_that_goes_away_is_said_in_words(
+    page: AppTest, small_api: SmallApi, name: str
+) -> None:
+    small_api.away.set()
+
+    go(page, name)
+
+    assert errors(page)
+    assert set(errors(page)) == {
+        "The API does not answer. Check that it runs and that the console has its address."
+    }
+
+
+def test_a_slow_api_is_said_in_words(page: AppTest, small_api: SmallApi) -> None:
+    small_api.silent.set()
+
+    go(page, "message")
+
+    assert errors(page) == [
+        "The API took too long to answer. It may be busy: try again in a moment."
+    ]

@@ -1,58 +1,131 @@
 """The console's tables."""
 
 import pandas as pd
+import pytest
 
-from console.client import Message
-from console.frames import STATES, count_table, message_table, open_recipients
-
-
-def _message(targeted: int | None, **counts: int) -> Message:
-    return Message(
-        "msg_one", "running", "pending", "campaign", "2026-01-02T03:04:05Z", targeted, counts
-    )
-
-
-def test_open_recipients_are_those_without_an_end() -> None:
-    assert open_recipients(_message(10, accepted=6, gone=1)) == 3
-
-
-def test_open_recipients_are_unknown_before_the_audience_is_cut() -> None:
-    assert open_recipients(_message(None)) is None
+from console.answers import Bucket, Credential, Device, Key, Target
+from console.frames import (
+    count_table,
+    credential_table,
+    delivery_table,
+    history_table,
+    key_table,
+    message_table,
+    over_time_table,
+    target_table,
+)
+from console.words import REASONS, STATES
+from tests.console.values import delivery, message
 
 
-def test_a_row_holds_every_end_and_adds_up() -> None:
-    table = message_table([_message(10, accepted=6, suppressed=1)])
+def test_a_message_is_one_row_that_adds_up() -> None:
+    row = message_table([message()]).iloc[0]
 
-    row = table.iloc[0]
-    assert row["Open"] + sum(row[state.capitalize()] for state in STATES) == row["Targeted"] == 10
+    assert row["Accepted"] + row["Others"] + row["Open"] == row["Targeted"] == 10
     assert row["Created"] == pd.Timestamp("2026-01-02T03:04:05", tz="UTC")
 
 
 def test_unknown_numbers_stay_empty_and_do_not_turn_the_others_into_fractions() -> None:
-    table = message_table([_message(None), _message(3, accepted=3)])
+    table = message_table([message(targeted=None), message(targeted=3)])
 
     assert table["Targeted"].isna().tolist() == [True, False]
     assert str(table["Targeted"].iloc[1]) == "3"
 
 
-def test_no_messages_give_an_empty_table_with_its_columns() -> None:
-    table = message_table([])
-
+@pytest.mark.parametrize(
+    "table", [message_table([]), delivery_table([]), history_table([]), over_time_table([], 10)]
+)
+def test_nothing_gives_an_empty_table_with_its_columns(table: pd.DataFrame) -> None:
     assert table.empty
-    assert list(table.columns)[:2] == ["Message", "State"]
+    assert len(table.columns) > 4
 
 
-def test_times_with_and_without_fractions_are_read() -> None:
-    messages = [
-        Message("a", "running", "pending", "campaign", at, 0, {})
-        for at in ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.123456Z")
+def test_counts_come_in_order_with_their_reasons_and_the_open_ones_last() -> None:
+    table = count_table(
+        message(
+            counts={"accepted": 6, "suppressed": 3, "later": 1},
+            reasons={"suppressed": {"no_device": 1, "moved": 2}},
+        )
+    )
+
+    assert table.to_numpy().tolist() == [
+        ["accepted", STATES["accepted"], 6],
+        ["suppressed", REASONS["moved"], 2],
+        ["suppressed", REASONS["no_device"], 1],
+        ["later", "later", 1],
+        ["open", "It has not ended yet.", 2],
     ]
 
-    assert message_table(messages)["Created"].notna().all()
+
+def test_a_delivery_says_why_in_words() -> None:
+    table = delivery_table(
+        [
+            delivery(person="ada"),
+            delivery(state="suppressed", reason="no_device", device=None, at=None),
+        ]
+    )
+
+    assert table["Person"].tolist() == ["ada", "(nobody)"]
+    assert table["Why"].tolist() == [STATES["accepted"], REASONS["no_device"]]
+    assert table["At"].isna().tolist() == [False, True]
 
 
-def test_counts_come_in_order_with_new_states_and_the_open_ones_last() -> None:
-    table = count_table({"gone": 1, "accepted": 6, "later": 2}, 1)
+def test_a_history_names_the_messages() -> None:
+    table = history_table([delivery(message="msg_one", title=None)])
 
-    assert table["Outcome"].tolist() == [*STATES, "later", "open"]
-    assert table["Recipients"].tolist() == [6, 1, 0, 0, 0, 0, 2, 1]
+    assert table[["Title", "Message"]].to_numpy().tolist() == [["(no title)", "msg_one"]]
+
+
+def test_every_target_of_a_device_is_a_row() -> None:
+    targets = [
+        Target("fcm", "token", None, "retired", "unregistered", "2026-01-02T03:04:05Z"),
+        Target("apns", "live_activity", "production", "active", None, "2026-01-02T03:04:05Z"),
+    ]
+    device = Device("dev_1", "ada", "ios", None, None, "not_determined", None, targets)
+
+    table = target_table([device])
+
+    assert table["Target"].tolist() == ["token", "live activity"]
+    assert table["Why"].tolist() == [REASONS["unregistered"], ""]
+    assert table["Notifications"].tolist() == ["not determined"] * 2
+
+
+def test_a_credential_says_what_it_is_for() -> None:
+    table = credential_table(
+        [
+            Credential(
+                "c", "fcm", "service_account", "G", None, None, "shop", "active", None, None
+            ),
+            Credential(
+                "d", "apns", "token", "A", "production", "com.x", None, "paused", "r", "Why."
+            ),
+        ]
+    )
+
+    assert table["For"].tolist() == ["shop", "com.x production"]
+    assert table["Why"].tolist() == ["", "Why."]
+
+
+def test_a_key_shows_how_it_begins_and_what_it_may() -> None:
+    table = key_table(
+        [
+            Key("k", "server", "Shop", ["messages:send", "stats:read"], "ck_live_2b", None),
+            Key("l", "client", "Phone", [], "cc_2b", "2026-01-02T03:04:05Z"),
+        ]
+    )
+
+    assert table["May"].tolist() == ["messages:send, stats:read", "register devices"]
+
+
+def test_states_are_piled_up_in_each_bucket() -> None:
+    buckets = [
+        Bucket("2026-01-02T03:04:00Z", {"accepted": 6, "gone": 2, "rejected": 0}),
+        Bucket("2026-01-02T03:04:10Z", {"accepted": 1}),
+    ]
+
+    table = over_time_table(buckets, 10)
+
+    assert table[["Outcome", "Below", "Above"]].to_numpy().tolist() == [
+        ["Accepted", 0, 6], ["Gone", 6, 8], ["Accepted", 0, 1],
+    ]  # fmt: skip
+    assert (table["Ends"] - table["Begins"]).dt.total_seconds().tolist() == [10.0] * 3

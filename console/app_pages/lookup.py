@@ -1,0 +1,88 @@
+"""Look up: one person, or one device, and why they got something or nothing."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from console import session
+from console.answers import Delivery, Device, Person
+from console.errors import ApiRefusedError
+from console.frames import history_table, target_table
+from console.markdown import literal
+from console.session import Frame
+from console.words import why
+
+_PERSON, _DEVICE = "A person", "A device or token"
+_ROWS = 100
+
+
+def show(frame: Frame) -> None:
+    """Show the page."""
+    st.title("Look up")
+    kind = st.radio("Look for", [_PERSON, _DEVICE], horizontal=True)
+    label = "External id" if kind == _PERSON else "Device id or token"
+    wanted = st.text_input(label).strip()
+    if not wanted:
+        st.caption("See which devices there are, what was sent to them, and what became of it.")
+        return
+    with session.plain_words():
+        try:
+            _person(frame, wanted) if kind == _PERSON else _device(frame, wanted)
+        except ApiRefusedError as error:
+            if error.status != 404:
+                raise
+            what = "person" if kind == _PERSON else "device"
+            st.warning(f"This app has no such {what}. Check the id, and the app you work in.")
+
+
+def _person(frame: Frame, external_id: str) -> None:
+    person = frame.client.read_person(external_id)
+    st.subheader(literal(person.external_id))
+    _facts(person)
+    devices = frame.client.list_devices(external_id).data
+    _devices(devices)
+    _history(frame.client.list_person_messages(external_id, _ROWS).data)
+
+
+def _facts(person: Person) -> None:
+    facts = {"locale": person.locale, "time zone": person.time_zone, **person.attributes}
+    known = [f"{name}: {value}" for name, value in facts.items() if value is not None]
+    st.caption(literal(" · ".join(known)) if known else "Nothing else is known.")
+
+
+def _device(frame: Frame, wanted: str) -> None:
+    client = frame.client
+    device = client.read_device(wanted) if wanted.startswith("dev_") else client.find_device(wanted)
+    owner = literal(device.person) if device.person else "nobody: it is anonymous"
+    st.subheader(literal(device.model or device.platform))
+    st.caption(f"{literal(device.id)} belongs to {owner}")
+    _devices([device])
+    _history(client.list_device_messages(device.id, _ROWS).data)
+
+
+def _devices(devices: Sequence[Device]) -> None:
+    st.subheader("Devices")
+    if not devices:
+        st.warning("There is no device, so nothing can be sent.")
+        return
+    for device in devices:
+        if device.permission == "denied":
+            st.warning(f"Notifications are switched off on {literal(device.id)}.")
+    st.dataframe(target_table(devices), hide_index=True, column_config={"Why": {"width": "large"}})
+
+
+def _history(entries: Sequence[Delivery]) -> None:
+    st.subheader("Messages")
+    if not entries:
+        st.info("Nothing was sent here yet.")
+        return
+    _say("The newest", entries[0])
+    missed = [one for one in entries[1:] if one.state not in {"accepted", "pending"}]
+    if missed:
+        _say("Before that, the last that did not arrive", missed[0])
+    st.dataframe(history_table(entries), hide_index=True, column_config={"Why": {"width": "large"}})
+
+
+def _say(which: str, one: Delivery) -> None:
+    sentence = literal(why(one.state, one.reason, one.gateway))
+    st.markdown(f"{which}, **{literal(one.title or '(no title)')}**: {sentence}")

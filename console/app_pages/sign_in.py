@@ -1,0 +1,37 @@
+"""The sign-in with a key, until there are accounts of staff."""
+
+import streamlit as st
+
+from console import session
+from console.answers import App
+from console.errors import ApiError
+from console.line import Access
+
+
+def show() -> None:
+    """Show the page."""
+    st.title("Carillon")
+    with st.form("sign_in"):
+        key = st.text_input("Admin key", type="password", help="`./carillon app create` prints it.")
+        app_id = st.text_input("App id", help="Only for an operator's key that reaches many apps.")
+        wanted = st.form_submit_button("Sign in", type="primary")
+    if not wanted:
+        return
+    access = Access(key.strip(), app_id.strip())
+    if not (access.key.isascii() and access.app_id.isascii() and access.key):
+        st.error("Enter the key as it was printed.")
+        return
+    try:
+        apps = list(session.connect(access).list_apps().data)
+        if not apps:
+            st.error("This key reaches no app yet. Make one with `./carillon app create NAME`.")
+            return
+        chosen = Access(access.key, access.app_id or apps[0].id)
+        session.connect(chosen).list_messages(limit=1)
+    except ApiError as error:
+        session.show_error(error)
+        return
+    if all(app.id != chosen.app_id for app in apps):
+        apps.append(App(chosen.app_id, chosen.app_id, ""))
+    session.sign_in(chosen, apps)
+    st.rerun()

@@ -1,0 +1,94 @@
+"""States and reasons as sentences for people. Pure; docs/reference/reasons.md lists them."""
+
+from collections.abc import Mapping
+
+STATES: Mapping[str, str] = {
+    "accepted": "The gateway took it and passes it on to the device.",
+    "gone": "The app was removed from this device, or its registration ended. It is not sent to "
+    "any more.",
+    "rejected": "The gateway refused it for good.",
+    "expired": "Its time ran out before it could be sent.",
+    "unknown": "It was sent, but no answer came. It is not sent again, so that nobody gets it "
+    "twice.",
+    "suppressed": "It was not sent, for a reason of ours.",
+    "pending": "It has not ended yet.",
+}
+
+MESSAGE_STATES: Mapping[str, str] = {
+    "scheduled": "waits for its time",
+    "running": "is being sent",
+    "paused": "is paused",
+    "finished": "is finished",
+    "cancelled": "was cancelled",
+    "failed": "could not be sent",
+}
+
+# What a recipient ended with. What a gateway says otherwise is shown in its own words.
+REASONS: Mapping[str, str] = {
+    "no_device": "This person has no device that can be reached.",
+    "no_permission": "Notifications are switched off on this device.",
+    "no_credential": "The app has no credential for this device's gateway. Add one under Apps.",
+    "suspect": "The gateway refused this token before. It is left alone until the app registers "
+    "it again.",
+    "retired_before_send": "The token had ended, or the device was removed, before its turn came.",
+    "moved": "The device belonged to somebody else by the time its turn came.",
+    "cancelled": "The message was cancelled before its turn came.",
+    "render_error": "A text could not be filled in for this person: a value is missing or wrong.",
+    "too_large": "With this person's values the message is larger than the gateway allows.",
+    "skipped_by_template": "The template itself decided to skip this person.",
+    "unregistered": "The app was removed from this device, so the gateway ended its registration.",
+    "expired_token": "The device's registration has expired. The app must register again.",
+    "invalid_token": "The gateway does not know this token. The app must register again.",
+    "bad_device_token": "Apple does not know this token here. It may be for the other environment.",
+    "device_token_not_for_topic": "The token belongs to another app than the credential's.",
+    "sender_id_mismatch": "The token belongs to another Firebase project.",
+    "invalid_argument": "Google refused the message as invalid.",
+    "payload_too_large": "The gateway found the message too large.",
+    "bad_collapse_id": "Apple refused the collapse id.",
+    "retries_exhausted": "It was tried several times, and the gateway was never able to take it.",
+    "timeout": "The gateway gave no answer in time.",
+    "unreadable_answer": "The gateway's answer could not be understood.",
+    "no_outcome": "Its outcome was lost. Whether it arrived is not known.",
+}
+
+# What a recipient that is still open waits for.
+WAITING: Mapping[str, str] = {
+    "message_paused": "The message is paused. Resume it to go on.",
+    "project_frozen": "The gateway asked for a pause. Sending goes on by itself.",
+    "credential_retired": "The credential was deleted. Add a new one under Apps.",
+    "credential_paused": "The credential is paused. Mend it and resume it under Apps.",
+    "device_quota_exceeded": "These devices got too many messages. They are tried again soon.",
+    "quota_exceeded": "The project's quota is used up. Sending goes on by itself.",
+    "too_many_requests": "Apple asks to wait for these devices. They are tried again soon.",
+    "unavailable": "The gateway is not available for a moment. They are tried again soon.",
+    "service_unavailable": "The gateway is not available for a moment. They are tried again soon.",
+    "internal": "The gateway has a fault of its own. They are tried again soon.",
+    "internal_server_error": "The gateway has a fault of its own. They are tried again soon.",
+    "oauth_unavailable": "Google gives no access token at the moment. They are tried again soon.",
+    "lease_short": "The worker handed them on. They are sent next.",
+}
+
+
+def why(state: str, reason: str | None, gateway: str | None = None) -> str:
+    """Return what became of one recipient, and why, as a sentence."""
+    if state == "pending":
+        return waits_for(reason)
+    if reason is None:
+        return STATES.get(state, state)
+    known = REASONS.get(reason) or f"{STATES.get(state, state)} It said: {plain(reason)}."
+    said = gateway if gateway and state in {"rejected", "suppressed"} else ""
+    return f"{known} ({said})" if said else known
+
+
+def waits_for(reason: str | None, words: str = "") -> str:
+    """Return what recipients wait for; `words` are the API's own, which go first."""
+    if words:
+        return words
+    if reason is None:
+        return "Its turn has not come yet."
+    return WAITING.get(reason) or f"It is tried again soon. The gateway said: {plain(reason)}."
+
+
+def plain(name: str) -> str:
+    """Return a name of the API as words."""
+    return name.replace("_", " ")
