@@ -32,7 +32,7 @@ def counts(url: str, lane: str) -> tuple[int, int]:
     try:
         with channel_to(url) as channel:
             found = channel.queue_declare(name, passive=True)
-    except (amqp.NotFound, OSError, amqp.RecoverableError):
+    except (amqp.NotFound, OSError, amqp.ConnectionError):
         return 0, 0
     return int(found.message_count), int(found.consumer_count)
 
