@@ -14,7 +14,7 @@ RUN groupadd --gid 10001 carillon \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/carillon \
         --shell /usr/sbin/nologin carillon \
     && install -d -o carillon -g carillon -m 0750 /var/lib/carillon \
-    && install -d -o carillon -g carillon -m 0700 /var/lib/carillon/sandbox
+    && install -d -o carillon -g carillon -m 0700 /var/lib/carillon/sandbox /var/lib/carillon/imports
 COPY --from=packages /opt/carillon /opt/carillon
 COPY . /app
 

@@ -154,6 +154,15 @@ def test_every_module_that_is_started_exists() -> None:
         assert all((ROOT / file).exists() for file in files)
 
 
+def test_uploads_reach_the_worker_that_imports_them() -> None:
+    folder = "imports:/var/lib/carillon/imports"
+    services = _COMPOSE["services"]
+
+    assert folder in services["api"]["volumes"]
+    assert folder in services["worker-maintenance"]["volumes"]
+    assert folder.partition(":")[2] in _DOCKERFILE
+
+
 def test_the_image_runs_as_an_ordinary_user() -> None:
     users = re.findall(r"^USER (\S+)$", _DOCKERFILE, re.MULTILINE)
 
