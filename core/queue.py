@@ -3,9 +3,12 @@
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 import time
 from queue import Full, Queue
+from typing import Any
+from urllib.parse import parse_qs
 
 from celery import Celery
 from kombu import entity
@@ -40,7 +43,9 @@ def create_queue(broker_url: str, prefix: str = "") -> Celery:
 
     `prefix` starts the names of everything it makes there, so that several may share a broker.
     """
-    app = Celery("carillon", broker=broker_url)
+    address, _, query = broker_url.partition("?")
+    is_secure = address.startswith(("amqps", "rediss"))
+    app = Celery("carillon", broker=address if is_secure else broker_url)
     is_rabbitmq = broker_url.startswith(("amqp", "pyamqp"))
     arguments = _QUORUM if is_rabbitmq else None
     options = _RABBITMQ_OPTIONS if is_rabbitmq else {**_REDIS_OPTIONS, "global_keyprefix": prefix}
@@ -66,10 +71,25 @@ def create_queue(broker_url: str, prefix: str = "") -> Celery:
         broker_connection_timeout=2,
         broker_heartbeat=_HEARTBEAT_SECONDS,
     )
+    if is_secure:
+        app.conf.broker_use_ssl = _verification(query, is_rabbitmq=is_rabbitmq)
     if is_rabbitmq:
         # Quorum queues know no prefetch limit that is shared by the consumers of a channel.
         app.conf.update(worker_detect_quorum_queues=True, task_default_queue_type="quorum")
     return app
+
+
+def _verification(query: str, *, is_rabbitmq: bool) -> dict[str, Any]:
+    """Return what verifies the server; without it kombu takes the certificate of any name."""
+    authorities = parse_qs(query).get("ssl_ca_certs", [None])[0]
+    if is_rabbitmq:
+        # None stands for the host of the URL.
+        return {"server_hostname": None, "cert_reqs": ssl.CERT_REQUIRED, "ca_certs": authorities}
+    return {
+        "ssl_check_hostname": True,
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+        "ssl_ca_certs": authorities,
+    }
 
 
 class Nudger:

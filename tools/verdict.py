@@ -1,6 +1,7 @@
 """The last word of a continuous run: the demo's sum and what the tests said, as one exit code.
 
-    python tools/verdict.py --demo demo.json --tests tests.xml [FAILED_STEP ...]
+    python tools/verdict.py --demo demo.json --tests tests.xml [--external external.xml]
+        [FAILED_STEP ...]
 
 Only the standard library is needed. The last line printed is the count of the tests.
 """
@@ -83,14 +84,18 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, required=True)
     parser.add_argument("--tests", type=Path, required=True)
+    parser.add_argument("--external", type=Path, help="the report of the external servers")
     parser.add_argument("failed", nargs="*", help="steps that failed by their exit code")
     args = parser.parse_args(arguments)
     tests = read_tests(args.tests)
     wrong = [f"step {name} failed" for name in args.failed]
     wrong += judge_tests(tests)
+    external = read_tests(args.external) if args.external else None
+    wrong += [f"external servers: {words}" for words in judge_tests(external)] if external else []
     wrong += judge_demo(args.demo.read_text() if args.demo.exists() else "")
     for line in wrong or ["everything holds"]:
         print(line)
+    print(f"external servers: {external.line if external else 'not run'}")
     print(tests.line, flush=True)
     return 1 if wrong else 0
 

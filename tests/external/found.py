@@ -124,8 +124,9 @@ def _start_postgres(place: Ground, stack: contextlib.ExitStack, mode: str) -> st
 
 
 def _start_redis(place: Ground, stack: contextlib.ExitStack, mode: str) -> str:
-    program = find_binaries().valkey_server if mode == "newest" else redis_program().folder
-    return _run(own_redis(place, program), stack)
+    if mode == "newest":
+        return _run(own_redis(place, find_binaries().valkey_server, tls=False), stack)
+    return _run(own_redis(place, redis_program().folder), stack)
 
 
 def _start_rabbitmq(place: Ground, stack: contextlib.ExitStack, _mode: str) -> str:

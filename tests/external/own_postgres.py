@@ -14,7 +14,7 @@ MAX_CONNECTIONS = 200
 
 def own_postgres(ground: Ground, programs: Path) -> OwnServer:
     """Return a new server, not started; `programs` is the folder of initdb and postgres."""
-    port, secret = free_port(), password()
+    port, secret, files = free_port(), password(), ground.certificates()
     folder = ground.make(f"postgres-{port}")
     _make_cluster(ground, programs, folder, secret)
     url = f"postgresql+psycopg://carillon:{secret}@{HOST}:{port}/postgres"
@@ -33,12 +33,15 @@ def own_postgres(ground: Ground, programs: Path) -> OwnServer:
         "max_connections": str(MAX_CONNECTIONS),
         # A crash of the process loses nothing that was written: only one of the machine would.
         "fsync": "off",
+        "ssl": "on",
+        "ssl_cert_file": str(files.server),
+        "ssl_key_file": str(files.server_key),
         "dynamic_shared_memory_type": "mmap",
     }
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     arguments = (str(programs / "postgres"), "-D", str(folder / "cluster"), *options)
     start = Start(f"postgres-{port}", arguments, answers, stop_signal=signal.SIGINT)
-    return OwnServer(ground, start, url)
+    return OwnServer(ground, start, url, f"{url}?sslmode=verify-full&sslrootcert={files.ca}")
 
 
 def _make_cluster(ground: Ground, programs: Path, folder: Path, secret: str) -> None:

@@ -26,10 +26,14 @@ def own_rabbitmq(ground: Ground, programs: Path) -> Iterator[OwnServer]:
 
 
 def _node(ground: Ground, programs: Path, mapper_port: int) -> OwnServer:
-    port, secret = free_port(), password()
+    port, tls_port, secret, files = free_port(), free_port(), password(), ground.certificates()
     folder = ground.make(f"rabbitmq-{port}")
     configuration = {
         "listeners.tcp.1": f"{HOST}:{port}",
+        "listeners.ssl.1": f"{HOST}:{tls_port}",
+        "ssl_options.cacertfile": str(files.ca),
+        "ssl_options.certfile": str(files.server),
+        "ssl_options.keyfile": str(files.server_key),
         "default_user": "carillon",
         "default_pass": secret,
         "log.console": "true",
@@ -57,8 +61,9 @@ def _node(ground: Ground, programs: Path, mapper_port: int) -> OwnServer:
     def answers() -> bool:
         return version_of(f"{HOST}:{port}", "carillon", secret) is not None
 
-    arguments = (str(programs / "rabbitmq-server"),)
-    return OwnServer(ground, Start(f"rabbitmq-{port}", arguments, answers, environment), url)
+    start = Start(f"rabbitmq-{port}", (str(programs / "rabbitmq-server"),), answers, environment)
+    tls_url = f"amqps://carillon:{secret}@{HOST}:{tls_port}//?ssl_ca_certs={files.ca}"
+    return OwnServer(ground, start, url, tls_url)
 
 
 def version_of(address: str, user: str, secret: str, virtual_host: str = "/") -> str | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from api.services.account import SERVER_ENVIRONMENT, Account, choose_account
 from api.services.processes import Command, ProcessBook
 from api.services.waiting import wait_ready
+from delivery.sandbox.authority import AuthorityFiles, make_authority
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90.0
@@ -44,6 +45,15 @@ class Ground:
         path.chmod(0o600)
         self.give(path)
         return path
+
+    def certificates(self) -> AuthorityFiles:
+        """Return an authority and the certificate of 127.0.0.1 that all servers here show."""
+        files = AuthorityFiles(self.folder / "tls")
+        if not files.folder.exists():
+            make_authority(self.make("tls"))
+            for path in files.folder.iterdir():
+                self.give(path)
+        return files
 
     def give(self, path: Path) -> None:
         """Hand a file or folder to the servers' account."""
@@ -77,11 +87,12 @@ class Start:
 class OwnServer:
     """One server process: start, stop, crash and start again, always at the same address."""
 
-    def __init__(self, ground: Ground, start: Start, url: str) -> None:
+    def __init__(self, ground: Ground, start: Start, url: str, tls_url: str = "") -> None:
         self._ground = ground
         self._start = start
         self._process: subprocess.Popen[bytes] | None = None
         self.url = url
+        self.tls_url = tls_url
 
     def start(self) -> None:
         """Start the server and wait until it answers."""

@@ -91,7 +91,30 @@ def test_the_count_of_the_tests_is_the_last_line(
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "everything holds",
+        "external servers: not run",
         "3 passed, 0 failed",
         "step check failed",
+        "external servers: not run",
+        "3 passed, 0 failed",
+    ]
+
+
+def test_what_fails_on_external_servers_fails_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = tmp_path / "demo.json"
+    demo.write_text(json.dumps(_DEMO))
+    external = tmp_path / "external"
+    external.mkdir()
+    tests = ["--tests", str(_report(tmp_path, tests=3))]
+    tests += ["--external", str(_report(external, tests=5, failures=1))]
+
+    code = main(["--demo", str(demo), *tests])
+
+    assert code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "external servers: 1 tests failed",
+        "external servers: 4 passed, 1 failed",
         "3 passed, 0 failed",
     ]
