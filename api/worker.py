@@ -8,9 +8,11 @@ import argparse
 import logging
 import os
 import random
+import signal
 import socket
 import threading
 from collections.abc import Callable
+from types import FrameType
 
 from celery.signals import worker_shutting_down
 from sqlalchemy import Engine as Database
@@ -150,20 +152,30 @@ def main() -> None:
             runner.stop()
 
     worker_shutting_down.connect(stop, weak=False)
-    for runner in runners:
-        runner.start()
-    log_event(_LOGGER, "worker.started", lane=lane)
-    name = f"{lane}-{os.getpid()}@{socket.gethostname()}"
+    # Until Celery listens for it: work begins before that.
+    signal.signal(signal.SIGTERM, _leave)
     try:
-        queue.worker_main(
-            ["worker", "-Q", lane_queue(settings.queue_prefix, lane), "--pool", "solo", "-n", name, "--loglevel", "warning",
-             "--without-gossip", "--without-mingle", "--without-heartbeat"]
-        )  # fmt: skip
+        for runner in runners:
+            runner.start()
+        log_event(_LOGGER, "worker.started", lane=lane)
+        queue.worker_main(_arguments(lane, lane_queue(settings.queue_prefix, lane)))
     finally:
         stop()
         for runner in runners:
             runner.join(settings.request_timeout_seconds + 1.5 * _STOP_MARGIN_SECONDS)
         log_event(_LOGGER, "worker.stopped", lane=lane)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _arguments(lane: str, queue_name: str) -> list[str]:
+    name = f"{lane}-{os.getpid()}@{socket.gethostname()}"
+    return [
+        *("worker", "-Q", queue_name, "--pool", "solo", "-n", name, "--loglevel", "warning"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
 
 
 if __name__ == "__main__":

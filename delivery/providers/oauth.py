@@ -70,6 +70,10 @@ class OAuthTokens:
         self._token = None
         self._wait(use, rejected=rejected.value)
 
+    def forgive(self) -> None:
+        """Forget the last failure at once: whoever resumes a credential has mended its cause."""
+        self._failure = None
+
     def _wait(self, use: Use, rejected: str | None) -> None:
         if self._failure is not None and time.monotonic() < self._failure_until:
             use(self._failure)

@@ -90,6 +90,7 @@ class Providers:
             self._tokens[key] = OAuthTokens(
                 self._transport, account, self._token_cache, self._clock
             )
+        self._tokens[key].forgive()
         return FcmProvider(
             self._transport,
             self._endpoints.fcm_url,

@@ -1,0 +1,144 @@
+"""A relay between the platform and one of its servers, which can be cut at a chosen moment.
+
+It runs in this process, so a cut is complete when the call returns.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_CHUNK = 65_536
+
+Opener = Callable[[], socket.socket]
+
+
+@dataclass(slots=True)
+class Link:
+    """One connection through a relay, from the client to the server."""
+
+    client: socket.socket
+    server: socket.socket
+    # Set while an answer shall be swallowed, with the connection closed in its stead.
+    swallow: bool = False
+
+    def close(self) -> None:
+        """End both halves; who reads from them notices at once."""
+        for half in (self.client, self.server):
+            with contextlib.suppress(OSError):
+                half.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(slots=True)
+class Relay:
+    """Carries bytes between clients that connect to `listen` and what `connect` opens.
+
+    `judge` sees what a client sends before the server does; it may set `swallow` on the link,
+    and closes the link at once by returning False.
+    """
+
+    listen: Opener
+    connect: Opener
+    judge: Callable[[Link, bytes], bool] = lambda _link, _data: True
+    _listener: socket.socket | None = None
+    _links: list[Link] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Take connections."""
+        self._listener = self.listen()
+        self._start(self._accept, self._listener)
+
+    def cut(self) -> None:
+        """Refuse new connections and end those that are open."""
+        if self._listener is not None:
+            # Closing alone would leave the thread that accepts asleep.
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        for link in self._links:
+            link.close()
+        for thread in self._threads:
+            thread.join(10)
+        self._links.clear()
+        self._threads.clear()
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                server = self.connect()
+            except OSError:
+                client.close()
+                continue
+            link = Link(client, server)
+            self._links.append(link)
+            self._start(self._up, link)
+            self._start(self._down, link)
+
+    def _up(self, link: Link) -> None:
+        with link.client, contextlib.suppress(OSError):
+            while data := link.client.recv(_CHUNK):
+                if not self.judge(link, data):
+                    break
+                link.server.sendall(data)
+        link.close()
+
+    def _down(self, link: Link) -> None:
+        with link.server, contextlib.suppress(OSError):
+            while data := link.server.recv(_CHUNK):
+                if link.swallow:
+                    break
+                link.client.sendall(data)
+        link.close()
+
+
+@contextlib.contextmanager
+def relay_to_port(host: str, port: int) -> Iterator[tuple[Relay, int]]:
+    """Yield an open relay to a TCP port, and its own port, which stays the same after a cut."""
+    with socket.create_server((host, 0)) as first:
+        own_port: int = first.getsockname()[1]
+    relay = Relay(
+        lambda: socket.create_server((host, own_port)),
+        lambda: socket.create_connection((host, port)),
+    )
+    relay.open()
+    try:
+        yield relay, own_port
+    finally:
+        relay.cut()
+
+
+@contextlib.contextmanager
+def relay_to_postgres(
+    server: Path, folder: Path, judge: Callable[[Link, bytes], bool]
+) -> Iterator[Relay]:
+    """Yield an open relay to the PostgreSQL whose socket lies in `server`; its own in `folder`."""
+    name = ".s.PGSQL.5432"
+
+    def listen() -> socket.socket:
+        (folder / name).unlink(missing_ok=True)
+        return socket.create_server(str(folder / name), family=socket.AF_UNIX)
+
+    def connect() -> socket.socket:
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(str(server / name))
+        return link
+
+    relay = Relay(listen, connect, judge)
+    relay.open()
+    try:
+        yield relay
+    finally:
+        relay.cut()

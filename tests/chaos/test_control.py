@@ -1,0 +1,94 @@
+"""Pause, resume, cancel and a new rate act on a campaign within a second, with exact counts."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.chaos.stage import Stage
+from tests.deadlines import wait_until
+
+_DEVICES = 600
+_PACED = 250
+_RATE = 50
+
+
+def control(stage: Stage, message_id: str, move: str) -> float:
+    """Pause, resume or cancel; return when it was answered."""
+    stage.scene.post(f"/v1/messages/{message_id}/{move}", {})
+    return time.time()
+
+
+def seconds_until_last_push(stage: Stage, since: float) -> float:
+    """Return how long after `since` the last push came to the gateways."""
+
+    def is_idle() -> bool:
+        held = stage.scene.scalar("SELECT count(*) FROM chunk WHERE lease_until > now()")
+        return bool(held == 0)
+
+    wait_until(is_idle, 30, "no worker holds a chunk")
+    return float(stage.scene.sandbox.control.stats()["last_arrival"]) - since
+
+
+@pytest.mark.parametrize("rate", [None, 100.0])
+def test_pause_resume_and_cancel(stage: Stage, rate: float | None) -> None:
+    stage.add_devices(_DEVICES)
+    stage.scene.sandbox.control.profile(latency={"p50": 200, "p99": 900, "max": 1500})
+    stage.crew.scheduler()
+    stage.crew.worker()
+    message_id = stage.send(rate_per_second=rate)
+
+    stage.wait_accepted(60)
+    paused_after = seconds_until_last_push(stage, control(stage, message_id, "pause"))
+    paused, reached = stage.scene.read(message_id), stage.accepted()
+    control(stage, message_id, "resume")
+    stage.wait_accepted(reached + 60)
+    cancelled_after = seconds_until_last_push(stage, control(stage, message_id, "cancel"))
+    again = stage.scene.http.post(f"/v1/messages/{message_id}/resume", json={})
+    books = stage.wait_end(message_id)
+
+    assert paused_after < 1.0
+    assert cancelled_after < 1.0
+    assert [one["reason"] for one in paused["waiting"]] == ["message_paused"]
+    assert paused["counts"]["accepted"] == reached
+    assert again.status_code == 409
+    assert again.json()["code"] == "message_too_late"
+    assert books.message["state"] == "cancelled"
+    check_counts(books.message, books.gateways.total())
+
+
+def check_counts(message: dict[str, Any], accepted: int) -> None:
+    counts = message["counts"]
+    assert counts["accepted"] == accepted
+    assert counts["accepted"] + counts["suppressed"] == message["targeted"] == _DEVICES
+    assert message["reasons"]["suppressed"] == {"cancelled": counts["suppressed"]}
+
+
+def test_a_rate_is_kept(stage: Stage) -> None:
+    stage.add_devices(_PACED)
+    stage.crew.scheduler()
+    stage.crew.worker()
+
+    stage.wait_end(stage.send(rate_per_second=_RATE))
+
+    seen = stage.scene.sandbox.control.stats()
+    seconds = seen["last_arrival"] - seen["first_arrival"]
+    # Pushes leave in windows of a quarter of a second; the last one takes no time.
+    shortest, longest = (_PACED - _RATE // 4) / _RATE, _PACED / _RATE
+    assert 0.97 * shortest <= seconds <= 1.05 * longest
+
+
+def test_a_new_rate_acts_at_once(stage: Stage) -> None:
+    stage.add_devices(_DEVICES)
+    stage.crew.scheduler()
+    stage.crew.worker()
+    message_id = stage.send(rate_per_second=20)
+
+    stage.wait_accepted(20)
+    answer = stage.scene.http.patch(f"/v1/messages/{message_id}", json={"rate_per_second": 5_000})
+    changed_at = time.time()
+    stage.wait_end(message_id)
+
+    assert answer.status_code == 200
+    # At the old rate it would have taken another 29 s.
+    assert stage.scene.sandbox.control.stats()["last_arrival"] - changed_at < 5.0

@@ -1,0 +1,39 @@
+"""A worker is asked to stop: it ends at a window boundary and leaves nobody in doubt."""
+
+import pytest
+
+from tests.chaos.stage import Stage
+
+_DEVICES = 600
+_LIMIT_SECONDS = 15
+
+
+@pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
+def test_it_hands_its_chunks_back_at_once(stage: Stage, policy: str) -> None:
+    stage.add_devices(_DEVICES)
+    stage.scene.sandbox.control.profile(latency=300)
+    stage.crew.scheduler()
+    worker = stage.crew.worker()
+    message_id = stage.send(policy=policy)
+
+    stage.wait_accepted(100)
+    worker.terminate(_LIMIT_SECONDS)
+    open_recipients = stage.scene.read(message_id)["open"]
+    held = stage.scene.scalar("SELECT count(*) FROM chunk WHERE lease_until IS NOT NULL")
+    in_doubt = stage.scene.scalar("SELECT sum(cardinality(open)) FROM chunk")
+    stage.crew.worker()
+    books = stage.wait_end(message_id)
+
+    assert open_recipients > 0
+    assert (held, in_doubt) == (0, 0)
+    assert books.message["counts"]["accepted"] == _DEVICES
+    assert books.duplicates == 0
+
+
+@pytest.mark.parametrize("lane", ["transactional", "campaign", "maintenance"])
+def test_an_idle_worker_stops(stage: Stage, lane: str) -> None:
+    worker = stage.crew.worker(lane)
+
+    worker.terminate(_LIMIT_SECONDS)
+
+    assert '"event":"worker.stopped"' in worker.tail()
