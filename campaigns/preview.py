@@ -64,6 +64,11 @@ def _faults(
             render(source, values)
         except RenderError as error:
             found.append(FieldError(pointer, "render_error", str(error)))
+        except SkipRecipient:
+            # Whoever sends stops at the first of both, too.
+            if found:
+                break
+            raise
     return tuple(found)
 
 

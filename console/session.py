@@ -1,9 +1,11 @@
 """Who is signed in: kept in the session of one browser tab and nowhere else."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -17,8 +19,10 @@ from console.line import Access
 from console.markdown import literal
 
 API_URL_VARIABLE = "CARILLON_CONSOLE_API_URL"
+VISIT = "visit-"
 _DEFAULT_API_URL = "http://127.0.0.1:8000"
 _ACCESS, _APPS, _SAID = "access", "apps", "said"
+_DOUBLE_CLICK_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,27 @@ def sign_out() -> None:
     st.session_state.clear()
 
 
+def visit(page: str) -> None:
+    """Forget what belonged to the visit of another page: keys that begin with `VISIT`."""
+    if st.session_state.get("page") != page:
+        st.session_state["page"] = page
+        for key in [key for key in st.session_state if str(key).startswith(VISIT)]:
+            del st.session_state[key]
+
+
 def fresh_once() -> str:
     """Return an Idempotency-Key."""
     return uuid4().hex
+
+
+def once_for(what: str, body: Mapping[str, Any]) -> str:
+    """Return an Idempotency-Key: for a double click the same one, for a later wish another."""
+    now = time.monotonic()
+    key, known, since = st.session_state.get(f"once-{what}", ("", None, now))
+    if known != body or now - since > _DOUBLE_CLICK_SECONDS:
+        key, since = fresh_once(), now
+    st.session_state[f"once-{what}"] = (key, body, since)
+    return str(key)
 
 
 def say(words: str) -> None:

@@ -11,7 +11,7 @@ from console.line import Access
 def show() -> None:
     """Show the page."""
     st.title("Carillon")
-    with st.form("sign_in"):
+    with st.form("sign_in_form"):
         key = st.text_input("Admin key", type="password", help="`./carillon app create` prints it.")
         app_id = st.text_input("App id", help="Only for an operator's key that reaches many apps.")
         wanted = st.form_submit_button("Sign in", type="primary")

@@ -20,7 +20,7 @@ def ask_credential(frame: Frame) -> None:
         "APNs certificate": _certificate,
     }
     kind = st.radio("Kind", list(forms), horizontal=True)
-    with st.form("credential", clear_on_submit=False):
+    with st.form("credential_form"):
         try:
             body = forms[kind]()
         except ValueError as error:
@@ -32,7 +32,7 @@ def ask_credential(frame: Frame) -> None:
         st.error("Choose the file first.")
         return
     with session.plain_words():
-        made = frame.client.add_credential(frame.app.id, body, session.fresh_once())
+        made = frame.client.add_credential(frame.app.id, body, session.once_for("credential", body))
         session.say(f"{made.provider.upper()} knows the app now.")
         st.rerun()
 

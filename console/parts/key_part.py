@@ -20,7 +20,7 @@ def ask_key(frame: Frame) -> None:
     """Show the form, and the secret of a key just made, this once."""
     st.subheader("Make one")
     kind = st.radio("For", list(_KINDS), format_func=lambda one: _KINDS[one], horizontal=True)
-    with st.form("key", clear_on_submit=True):
+    with st.form("key_form"):
         name = st.text_input("Name of the key", max_chars=200)
         scopes = st.multiselect("It may", _SCOPES, default=_SCOPES[:2]) if kind == "server" else []
         wanted = st.form_submit_button("Make the key", type="primary")
@@ -31,6 +31,6 @@ def ask_key(frame: Frame) -> None:
         return
     with session.plain_words():
         body = {"kind": kind, "name": name.strip(), "scopes": scopes}
-        made = frame.client.add_key(frame.app.id, body, session.fresh_once())
+        made = frame.client.add_key(frame.app.id, body, session.once_for("key", body))
         st.success("Copy the key now: it is not shown again.")
         st.code(made.secret, language=None)

@@ -12,7 +12,8 @@ from console.markdown import literal
 from console.session import Frame
 from console.words import REASONS
 
-_REVIEW = "review"
+_REVIEW = f"{session.VISIT}review"
+_SENT = f"{session.VISIT}sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +67,20 @@ def _confirm(frame: Frame, review: _Review) -> None:
     if sent:
         with session.plain_words():
             message = frame.client.send(review.body, review.once)
-            st.session_state["sent"] = message.id
+            st.session_state[_SENT] = message.id
             st.rerun()
 
 
 def show_sent(frame: Frame) -> bool:
     """Show what has just been sent, with the way to it; tell whether there is anything."""
-    message_id = st.session_state.get("sent")
+    message_id = st.session_state.get(_SENT)
     if message_id is None:
         return False
     st.success("It is on its way.")
     label = "Watch how it goes"
     st.page_link(frame.pages["message"], label=label, query_params={"id": message_id})
     if st.button("Write another"):
-        del st.session_state["sent"]
+        del st.session_state[_SENT]
         st.session_state.pop(_REVIEW, None)
         st.rerun()
     return True

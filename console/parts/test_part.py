@@ -18,6 +18,7 @@ _TO: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 _EVERY_SECONDS = 1
+_SENT = f"{session.VISIT}test"
 
 
 def show_test_send(frame: Frame) -> None:
@@ -25,7 +26,7 @@ def show_test_send(frame: Frame) -> None:
     st.caption("A test is marked as such and left out of the statistics.")
     kind = st.radio("Test with", list(_TO), horizontal=True)
     field, label = _TO[kind]
-    with st.form("test"):
+    with st.form("test_form"):
         whom = st.text_input(label).strip()
         title = st.text_input("Title of the test", value="Hello from Carillon")
         text = st.text_input("Text of the test", value="It works.")
@@ -34,11 +35,12 @@ def show_test_send(frame: Frame) -> None:
         st.error("Name who shall get it.")
     elif wanted:
         with session.plain_words():
-            body = {"to": {field: [whom]}, "content": {"title": title, "body": text}}
-            sent = frame.client.send({**body, "is_test": True}, session.fresh_once())
-            st.session_state["test"] = sent.id
-    if "test" in st.session_state:
-        st.fragment(_result, run_every=_EVERY_SECONDS)(frame, st.session_state["test"])
+            content = {"title": title, "body": text}
+            body = {"to": {field: [whom]}, "content": content, "is_test": True}
+            sent = frame.client.send(body, session.once_for("test", body))
+            st.session_state[_SENT] = sent.id
+    if _SENT in st.session_state:
+        st.fragment(_result, run_every=_EVERY_SECONDS)(frame, st.session_state[_SENT])
 
 
 def _result(frame: Frame, message_id: str) -> None:

@@ -47,7 +47,8 @@ def go(page: AppTest, name: str, **query: str) -> AppTest:
 
 
 def press(page: AppTest, label: str) -> AppTest:
-    return by_label(page.button, label).click().run()
+    by_label(page.button, label).click()
+    return page.run()
 
 
 def by_label(elements: Any, label: str) -> Any:

@@ -1,0 +1,156 @@
+"""Apps: what the gateways know the app by, its keys, and a test send."""
+
+import base64
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from delivery.sandbox.credentials import make_apns_key, make_service_account
+from delivery.sandbox.tokens import apns_token, fcm_token
+from tests.console.pages import by_label, errors, go, press, shown
+from tests.e2e.scene import Scene
+
+
+@pytest.fixture
+def page(console: AppTest) -> AppTest:
+    return go(console, "apps")
+
+
+def upload(page: AppTest, label: str, name: str, content: bytes) -> None:
+    kind = "application/octet-stream"
+    by_label(page.file_uploader, label).set_value((name, content, kind))
+
+
+def names(page: AppTest) -> list[str]:
+    return list(page.dataframe[0].value["Name"])
+
+
+def test_the_app_shows_its_credentials_and_keys(page: AppTest) -> None:
+    assert errors(page) == []
+    assert page.dataframe[0].value[["Gateway", "State"]].to_numpy().tolist() == [
+        ["FCM", "active"], ["APNS", "active"],
+    ]  # fmt: skip
+    assert page.dataframe[1].value["Kind"].tolist() == ["admin"]
+
+
+def test_a_service_account_is_added_from_its_file(scene: Scene, page: AppTest) -> None:
+    account = make_service_account("another-shop", scene.sandbox.address.token_uri)
+    upload(page, "Service account (JSON)", "key.json", json.dumps(account).encode())
+
+    press(page, "Add")
+
+    assert errors(page) == []
+    assert "another-shop" in list(page.dataframe[0].value["For"])
+    assert shown(page.toast) == ["FCM knows the app now."]
+
+
+def test_a_signing_key_is_added_with_its_facts(page: AppTest) -> None:
+    key = make_apns_key()
+    by_label(page.radio, "Kind").set_value("APNs signing key").run()
+    upload(page, "Signing key (.p8)", "key.p8", key.p8.encode())
+    by_label(page.text_input, "Name").input("Second key")
+    by_label(page.text_input, "Key id").input(key.key_id)
+    by_label(page.text_input, "Team id").input(key.team_id)
+    by_label(page.text_input, "Bundle id").input("com.example.other")
+
+    press(page, "Add")
+
+    assert errors(page) == []
+    assert "Second key" in names(page)
+
+
+def test_a_credential_that_can_not_be_used_is_pointed_at(page: AppTest) -> None:
+    by_label(page.radio, "Kind").set_value("APNs certificate").run()
+    upload(page, "Certificate (.p12)", "cert.p12", base64.b64encode(b"nothing"))
+
+    press(page, "Add")
+
+    assert "/p12" in errors(page)[0]
+
+
+def test_no_file_and_another_file_are_said_so(page: AppTest) -> None:
+    press(page, "Add")
+    without = errors(page)
+    upload(page, "Service account (JSON)", "key.json", b"[]")
+
+    press(page, "Add")
+
+    assert without == ["Choose the file first."]
+    assert "The file is no service account." in errors(page)[0]
+
+
+def test_a_paused_credential_says_why_and_is_resumed(scene: Scene, page: AppTest) -> None:
+    scene.run_sql(
+        "UPDATE credential SET state = 'paused', reason = 'invalid_provider_token', "
+        "reason_text = 'Apple refuses the signing key.' WHERE provider = 'apns'"
+    )
+    page.run()
+    words = shown(page.warning)[0]
+
+    press(page, next(one.label for one in page.button if one.label.startswith("Resume")))
+
+    assert "Apple refuses the signing key. Mend it, then resume." in words
+    assert errors(page) == []
+    assert shown(page.toast) == ["It is used again."]
+    assert not page.warning
+    assert scene.scalar("SELECT count(*) FROM credential WHERE state = 'active'") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [("server", "ck_live_"), ("client", "cc_")],
+)
+def test_the_secret_of_a_new_key_is_shown_once(page: AppTest, kind: str, start: str) -> None:
+    by_label(page.radio, "For").set_value(kind).run()
+    by_label(page.text_input, "Name of the key").input("Shop backend")
+
+    press(page, "Make the key")
+    secret = page.code[-1].value
+    again = press(page, "Make the key").code[-1].value
+    page.run()
+
+    assert errors(page) == []
+    assert secret.startswith(start)
+    assert again == secret
+    assert secret not in [code.value for code in page.code]
+    assert page.dataframe[1].value["Name"].tolist()[-1] == "Shop backend"
+
+
+def test_a_key_without_a_name_is_not_made(page: AppTest) -> None:
+    press(page, "Make the key")
+
+    assert errors(page) == ["Give the key a name, so that you know it again."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [("A person", "External id"), ("A device", "Device id"), ("A token", "Token")],
+)
+def test_a_test_send_tells_how_it_ended(scene: Scene, page: AppTest, kind: str, label: str) -> None:
+    scene.add_people({"external_id": "ada"})
+    device = scene.add_device("ada", fcm_token("accepted", 1))
+    whom = {"A person": "ada", "A device": device, "A token": apns_token("accepted", 2)}[kind]
+    by_label(page.radio, "Test with").set_value(kind).run()
+    by_label(page.text_input, label).input(whom)
+
+    press(press(page, "Send the test"), "Send the test")
+    scene.work()
+    page.run()
+
+    assert errors(page) == []
+    (bar,) = page.get("progress")
+    assert bar.proto.text == "It is finished: 1 of 1 recipients have ended."
+    assert page.dataframe[-1].value["Outcome"].tolist() == ["accepted"]
+    assert [one["is_test"] for one in scene.http.get("/v1/messages").json()["data"]] == [True]
+
+
+def test_a_test_needs_somebody_who_is_there(page: AppTest) -> None:
+    press(page, "Send the test")
+    nobody = errors(page)
+    by_label(page.text_input, "External id").input("nobody")
+
+    press(page, "Send the test")
+
+    assert nobody == ["Name who shall get it."]
+    assert "'nobody'" in errors(page)[0]

@@ -1,0 +1,105 @@
+"""Look up: why one person, or one device, got something or nothing."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from console.words import REASONS, STATES
+from delivery.sandbox.tokens import fcm_token
+from tests.console.pages import by_label, errors, go, shown
+from tests.e2e.scene import Scene
+
+
+def look(console: AppTest, wanted: str, kind: str = "A person") -> AppTest:
+    go(console, "lookup")
+    by_label(console.radio, "Look for").set_value(kind).run()
+    label = "External id" if kind == "A person" else "Device id or token"
+    by_label(console.text_input, label).set_value(wanted)
+    return console.run()
+
+
+def send(scene: Scene, to: dict[str, object], title: str = "Hello") -> None:
+    scene.post("/v1/messages", {"to": to, "content": {"title": title}})
+    scene.work()
+
+
+def test_a_person_who_got_nothing_learns_why(scene: Scene, console: AppTest) -> None:
+    scene.add_people({"external_id": "team/ada", "attributes": {"first_name": "Ada"}})
+    scene.add_device("team/ada", fcm_token("accepted", 1), permission="denied")
+    send(scene, {"people": ["team/ada"]})
+
+    look(console, " team/ada ")
+
+    assert errors(console) == []
+    assert shown(console.subheader)[:2] == ["team/ada", "Devices"]
+    assert "first_name: Ada" in shown(console.caption)
+    assert "Notifications are switched off" in shown(console.warning)[0]
+    assert shown(console.markdown)[-1] == f"The newest, **Hello**: {REASONS['no_permission']}"
+    assert console.dataframe[0].value["Notifications"].tolist() == ["denied"]
+    assert console.dataframe[1].value["Why"].tolist() == [REASONS["no_permission"]]
+
+
+def test_the_last_one_that_did_not_arrive_is_named_too(scene: Scene, console: AppTest) -> None:
+    scene.add_people({"external_id": "ada"})
+    send(scene, {"people": ["ada"]}, "First")
+    scene.add_device("ada", fcm_token("accepted", 1))
+    send(scene, {"people": ["ada"]}, "Second")
+
+    look(console, "ada")
+
+    assert shown(console.markdown)[-2:] == [
+        f"The newest, **Second**: {STATES['accepted']}",
+        f"Before that, the last that did not arrive, **First**: {REASONS['no_device']}",
+    ]
+
+
+def test_a_person_without_devices_and_messages_is_said_so(scene: Scene, console: AppTest) -> None:
+    scene.add_people({"external_id": "ada"})
+
+    look(console, "ada")
+
+    assert shown(console.warning) == ["There is no device, so nothing can be sent."]
+    assert shown(console.info) == ["Nothing was sent here yet."]
+    assert "Nothing else is known." in shown(console.caption)
+
+
+@pytest.mark.parametrize("by", ["token", "id"])
+def test_a_device_is_found_by_its_token_and_its_id(scene: Scene, console: AppTest, by: str) -> None:
+    token = fcm_token("gone", 1)
+    device = scene.add_device(None, token, model="Pixel 10")
+    send(scene, {"devices": [device]})
+
+    look(console, token if by == "token" else device, "A device or token")
+
+    assert errors(console) == []
+    assert shown(console.subheader)[0] == "Pixel 10"
+    assert f"{device} belongs to nobody: it is anonymous" in shown(console.caption)
+    assert console.dataframe[0].value[["State", "Why"]].to_numpy().tolist() == [
+        ["retired", REASONS["unregistered"]]
+    ]
+    assert console.dataframe[1].value["Why"].tolist() == [REASONS["unregistered"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "word"),
+    [
+        ("A person", "nobody", "person"),
+        ("A device or token", "dev_nothing", "device"),
+        ("A device or token", "no-such-token", "device"),
+    ],
+)
+def test_who_is_not_there_is_said_so(console: AppTest, kind: str, wanted: str, word: str) -> None:
+    look(console, wanted, kind)
+
+    assert errors(console) == []
+    assert f"This app has no such {word}." in shown(console.warning)[0]
+
+
+def test_foreign_text_stays_text(scene: Scene, console: AppTest) -> None:
+    nasty = "![x](http://127.0.0.1/y) <b>z</b>"
+    scene.add_people({"external_id": nasty, "attributes": {"name": nasty}})
+
+    look(console, nasty)
+
+    assert shown(console.subheader)[0] == nasty
+    assert "](" not in console.subheader[0].value
+    assert "](" not in console.caption[0].value
