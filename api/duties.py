@@ -35,7 +35,9 @@ class Duties:
         count = 0
         while message := cut_next_due(self.database, self.settings.chunk_size):
             count += 1
-            log_event(_LOGGER, "message.cut", message=message.public_id, targeted=message.targeted)
+            log_event(
+                _LOGGER, "message.cut", message_id=message.public_id, targeted=message.targeted
+            )
             self.nudger.nudge(message.lane)
         return count
 

@@ -34,5 +34,9 @@ def configure_logging(level: str) -> None:
 
 
 def log_event(logger: logging.Logger, event: str, **fields: Any) -> None:
-    """Log `event` (a dotted name such as `push.recorded`) at level info with its fields."""
-    logger.info(event, extra=fields)
+    """Log `event` (a dotted name such as `push.recorded`) at level info with its fields.
+
+    A field whose name the logging module keeps for itself gets an underscore behind it.
+    """
+    extra = {f"{name}_" if name in _STANDARD else name: value for name, value in fields.items()}
+    logger.info(event, extra=extra)

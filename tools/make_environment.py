@@ -71,6 +71,8 @@ def run(command: list[str], lock: int) -> int:
         # Some tools write into HOME, which may be unset, or another account's.
         environment["HOME"] = environment.get("HOME") or home
         environment["XDG_CACHE_HOME"] = home
+        # pip asks rustc, if there is one, for its version; rustup then writes where this says.
+        environment["RUSTUP_HOME"] = environment["CARGO_HOME"] = home
         done = subprocess.run(
             command, env=environment, stdout=sys.stderr, pass_fds=(lock,), check=False
         )
