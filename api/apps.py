@@ -11,9 +11,10 @@ from starlette.responses import Response
 from api import audit
 from api.answers import Answer
 from api.calls import AdminCall, AppAdminCall, OperatorCall
+from api.conditions import IF_NONE_MATCH, ONCE
 from api.fields import FIRST_PAGE, Cursor, Document, Limit, Name, Page, Payload
 from api.idempotency import run_once
-from api.openapi import answers, problems
+from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
 from delivery.apps import repository, service
 from delivery.apps.repository import AppRow
@@ -65,6 +66,7 @@ def to_document(row: AppRow) -> AppDocument:
     "",
     status_code=201,
     response_model=CreatedApp,
+    dependencies=[ONCE],
     responses={**answers(_CREATED, status=201), **problems(401, 403, 409, 422)},
 )
 def create_app(call: OperatorCall, body: AppPayload) -> Response:
@@ -109,7 +111,8 @@ def list_apps(
 @router.get(
     "/{app_id}",  # noqa: FAST003  AppAdminCall takes it.
     response_model=AppDocument,
-    responses={**answers(_APP), **problems(401, 403, 404)},
+    dependencies=[IF_NONE_MATCH],
+    responses={**answers(_APP), **unchanged(), **problems(401, 403, 404)},
 )
 def read_app(call: AppAdminCall) -> Response:
     """Read one app."""

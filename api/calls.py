@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg import errors as postgres
+from pydantic import WithJsonSchema
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
@@ -34,7 +35,9 @@ _AppHeader = Annotated[
     Header(
         alias="Carillon-App",
         description="The app's id. Only an operator's key needs it, to work in another app.",
+        examples=["app_mfrggzdfmztwq2lknnwg23tpoa"],
     ),
+    WithJsonSchema({"type": "string", "pattern": "^app_[a-z2-7]{26}$"}),
 ]
 _AppId = Annotated[str, Path(alias="app_id", description="The app's id, such as `app_…`.")]
 
@@ -48,6 +51,7 @@ class Call:
     route: str
     idempotency_key: str | None
     body_hash: bytes
+    if_match: str | None = None
 
     @property
     def app(self) -> App:
@@ -83,6 +87,7 @@ def _call(request: Request) -> Call:
         route=f"{request.method} {request.url.path}",
         idempotency_key=request.headers.get("idempotency-key"),
         body_hash=hashlib.sha256(request.state.raw_body).digest(),
+        if_match=request.headers.get("if-match"),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints
 
-from api.fields import Document, Name, Page, Payload
+from api.fields import WHOLE, Document, Name, Page, Payload, describe_without_null
 
 EXAMPLE: dict[str, Any] = {
     "id": "cred_mfrggzdfmztwq2lknnwg23tpoa",
@@ -59,7 +59,7 @@ Environment = Literal["production", "development"]
 # https://developer.apple.com/documentation/bundleresources/information-property-list/cfbundleidentifier
 Topic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,255}$")]
 _AppleId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{10}$")]
-_Quota = Annotated[int, Field(ge=1, le=60_000_000, description="Pushes per minute at most.")]
+_Quota = Annotated[int, Field(ge=1, le=60_000_000, description="Pushes per minute at most."), WHOLE]
 
 
 class _Common(Payload):
@@ -100,13 +100,18 @@ NewCredential = Annotated[
 ]
 
 
+def _describe_patch(schema: dict[str, Any]) -> None:
+    describe_without_null(schema, "name")
+    schema["examples"] = [{"quota_per_minute": 300_000}]
+
+
 class CredentialPatch(Payload):
     """What can change; only the fields that are present do."""
 
     name: Name | None = None
     quota_per_minute: _Quota | None = None
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"quota_per_minute": 300_000}]})
+    model_config = ConfigDict(json_schema_extra=_describe_patch)
 
 
 class CredentialDocument(Document):

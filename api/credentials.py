@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api import audit
 from api.answers import Answer
 from api.calls import AppAdminCall, Call
+from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
 from api.credential_bodies import (
     EXAMPLE,
     EXAMPLES,
@@ -20,9 +21,10 @@ from api.credential_bodies import (
     ServiceAccountPayload,
     TokenPayload,
 )
+from api.etags import require_match
 from api.fields import FIRST_PAGE, Cursor, Limit
 from api.idempotency import run_once
-from api.openapi import answers, problems
+from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
 from core.clock import utc_now
 from core.errors import FieldError, InvalidPayloadError
@@ -43,6 +45,7 @@ _GOOGLE_GATEWAY = Settings.model_fields["fcm_url"].default
     "",
     status_code=201,
     response_model=CredentialDocument,
+    dependencies=[ONCE],
     responses={**answers(EXAMPLE, status=201), **problems(401, 403, 404, 409)},
 )
 def create(
@@ -84,7 +87,8 @@ def list_all(
 @router.get(
     "/{credential_id}",
     response_model=CredentialDocument,
-    responses={**answers(EXAMPLE), **problems(401, 403, 404)},
+    dependencies=[IF_NONE_MATCH],
+    responses={**answers(EXAMPLE), **unchanged(), **problems(401, 403, 404)},
 )
 def read(call: AppAdminCall, credential_id: str) -> Response:
     """Read one credential: its facts and state, and why it is paused."""
@@ -98,7 +102,8 @@ def read(call: AppAdminCall, credential_id: str) -> Response:
 @router.patch(
     "/{credential_id}",
     response_model=CredentialDocument,
-    responses={**answers(EXAMPLE), **problems(401, 403, 404, 409)},
+    dependencies=[IF_MATCH],
+    responses={**answers(EXAMPLE), **problems(401, 403, 404, 409, 412)},
 )
 def change(call: AppAdminCall, credential_id: str, body: CredentialPatch) -> Response:
     """Change the name or the quota."""
@@ -108,6 +113,9 @@ def change(call: AppAdminCall, credential_id: str, body: CredentialPatch) -> Res
         raise InvalidPayloadError(fields=(wrong,))
 
     def work(connection: Connection) -> Answer:
+        if call.if_match is not None:
+            present = repository.find(connection, call.app.id, credential_id, lock=True)
+            require_match(call.if_match, _to_document(call, present) if present else None)
         row = service.change(connection, call.app.id, credential_id, values)
         audit.record(connection, call.principal, "credential.changed", credential_id, values)
         return Answer(_to_document(call, row))

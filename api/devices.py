@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.answers import Answer
 from api.batches import BatchDocument, answer_batch, parse_items
 from api.calls import Call, DeviceCall, DeviceWriteCall
+from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
 from api.device_batch import register_batch
 from api.device_bodies import (
     CREATED,
@@ -30,8 +31,9 @@ from api.device_work import (
     seen_now,
     to_document,
 )
+from api.etags import require_match
 from api.idempotency import run_once
-from api.openapi import answers, problems
+from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
 from core.errors import FieldError, InvalidPayloadError
 from delivery.devices import repository, service
@@ -60,6 +62,7 @@ DeviceSecret = Annotated[
 @router.post(
     "",
     response_model=DeviceDocument,
+    dependencies=[ONCE],
     responses={
         **answers(EXAMPLE, description="The installation was known and is updated"),
         201: {**answers(CREATED, status=201, description="New")[201], "model": CreatedDevice},
@@ -99,6 +102,7 @@ def register(call: DeviceCall, body: DevicePayload, secret: DeviceSecret = None)
     "/batch",
     status_code=207,
     response_model=BatchDocument,
+    dependencies=[ONCE],
     responses={**answers(_RESULTS, status=207), **problems(401, 403, 409)},
 )
 def register_all(call: DeviceWriteCall, body: DevicesPayload) -> Response:
@@ -115,7 +119,12 @@ def register_all(call: DeviceWriteCall, body: DevicesPayload) -> Response:
     return run_once(call, work)
 
 
-@router.get("/{device_id}", response_model=DeviceDocument, responses=_CHANGED)
+@router.get(
+    "/{device_id}",
+    response_model=DeviceDocument,
+    dependencies=[IF_NONE_MATCH],
+    responses={**_CHANGED, **unchanged()},
+)
 def read(call: DeviceCall, device_id: DeviceId, secret: DeviceSecret = None) -> Response:
     """Read one device, with its secret or a server's key."""
 
@@ -126,14 +135,27 @@ def read(call: DeviceCall, device_id: DeviceId, secret: DeviceSecret = None) -> 
     return call.answer(work)
 
 
-@router.patch("/{device_id}", response_model=DeviceDocument, responses=_CHANGED)
+@router.patch(
+    "/{device_id}",
+    response_model=DeviceDocument,
+    dependencies=[IF_MATCH],
+    responses={**_CHANGED, **problems(412)},
+)
 def change(
     call: DeviceCall, device_id: DeviceId, body: DevicePatch, secret: DeviceSecret = None
 ) -> Response:
     """Change what is given; a new token replaces the old one of its kind."""
     target = _changed_target(call, body)
     columns = given_columns(body)
-    return _change(call, device_id, secret, lambda _: (columns, target))
+
+    def wish(connection: Connection) -> tuple[dict[str, object], TargetPlan | None]:
+        if call.if_match is not None:
+            present = repository.find(connection, call.app.id, device_id, lock=True)
+            document = to_document(connection, call, present) if present else None
+            require_match(call.if_match, document)
+        return columns, target
+
+    return _change(call, device_id, secret, wish)
 
 
 @router.post("/{device_id}/bind", response_model=DeviceDocument, responses=_CHANGED)

@@ -49,7 +49,7 @@ class BodyTooLargeError(CarillonError):
 
 
 class UnsupportedMediaTypeError(CarillonError):
-    """The body must be `application/json`, not encoded. Set the Content-Type header."""
+    """The body must be `application/json`, plain or in gzip. Set the Content-Type header."""
 
     code = "unsupported_media_type"
 
@@ -84,8 +84,14 @@ class AppRequiredError(CarillonError):
     code = "app_required"
 
 
+class PreconditionFailedError(CarillonError):
+    """It has changed since the `ETag` in `If-Match`. Read it again, then decide again."""
+
+    code = "precondition_failed"
+
+
 class IdempotencyKeyInvalidError(CarillonError):
-    """The `Idempotency-Key` must have 1 to 255 characters."""
+    """The `Idempotency-Key` must have 1 to 255 characters of printable ASCII."""
 
     code = "idempotency_key_invalid"
 
@@ -128,6 +134,7 @@ STATUS: dict[type[CarillonError], HTTPStatus] = {
     ConflictError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.CONFLICT,
     IdempotencyKeyInUseError: HTTPStatus.CONFLICT,
+    PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
     BodyTooLargeError: HTTPStatus(413),
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidPayloadError: HTTPStatus(422),

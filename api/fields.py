@@ -44,6 +44,15 @@ def _parse_moment(value: Any) -> Any:
     return moment
 
 
+def describe_without_null(schema: dict[str, Any], *names: str) -> None:
+    """Say in a JSON schema that these properties may be absent, but are never null."""
+    for name in names:
+        described = schema["properties"][name]
+        described.pop("default", None)
+        (given,) = (one for one in described.pop("anyOf") if one != {"type": "null"})
+        described.update(given)
+
+
 def encode_cursor(row_id: int) -> str:
     """Return the opaque cursor of the page that begins behind this row."""
     return base64.urlsafe_b64encode(row_id.to_bytes(8)).decode().rstrip("=")
@@ -61,6 +70,13 @@ def _decode_cursor(value: Any) -> Any:
     return row_id
 
 
+def _to_whole(value: Any) -> Any:
+    # JSON has one kind of number: 60.0 is 60.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Comes behind the limits of an integer, so that it runs before they are checked.
+WHOLE = BeforeValidator(_to_whole)
 Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -72,7 +88,8 @@ Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[
     int,
     BeforeValidator(_decode_cursor),
-    WithJsonSchema({"type": "string"}),
+    # Eight bytes of base64, of which the first bit and the last two are always zero.
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"}),
     Field(description="The `next_cursor` of the page before."),
 ]
 FIRST_PAGE = 0

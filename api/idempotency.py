@@ -1,6 +1,7 @@
 """Doing a POST once: its effect and its stored answer commit together."""
 
 import hashlib
+import re
 from collections.abc import Callable
 
 import orjson
@@ -16,7 +17,7 @@ from api.errors import (
     IdempotencyKeyReusedError,
 )
 
-KEY_LIMIT = 255
+_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _NO_APP = 0
 
 
@@ -32,7 +33,7 @@ def run_once(call: Call, work: Callable[[Connection], Answer]) -> Response:
     key = call.idempotency_key
     if key is None:
         return call.answer(work)
-    if not 1 <= len(key) <= KEY_LIMIT:
+    if not _KEY.fullmatch(key):
         raise IdempotencyKeyInvalidError
     return call.transact(lambda connection: _stored_or_new(connection, call, key, work))
 

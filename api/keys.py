@@ -1,18 +1,19 @@
 """The keys of an app: `/v1/apps/{app_id}/keys`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field, model_validator
+from fastapi import APIRouter, Body, Query
+from pydantic import ConfigDict, Field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api import audit, repository
 from api.answers import Answer
 from api.calls import AppAdminCall, Call
+from api.conditions import ONCE
 from api.errors import ForbiddenScopeError
-from api.fields import FIRST_PAGE, Cursor, Document, Limit, Moment, Name, Page, Payload
+from api.fields import FIRST_PAGE, WHOLE, Cursor, Document, Limit, Moment, Name, Page, Payload
 from api.idempotency import run_once
 from api.key_service import KeyPlan, MadeKey, create_key, rotate_key
 from api.openapi import answers, problems
@@ -35,10 +36,14 @@ _KEY: dict[str, Any] = {
     "expires_at": None,
 }
 _MADE = {**_KEY, "secret": "ck_live_2bFzq0y0m1VJ3o5hT9wUu8xK4rN6sPdQeWcYaLgHiJk"}
-_NEW: dict[str, Any] = {
+_SERVER: dict[str, Any] = {
     "kind": "server",
     "name": "Shop backend",
     "scopes": ["messages:send", "messages:read"],
+}
+_EXAMPLES: dict[str, Any] = {
+    "server": {"summary": "For your own servers", "value": _SERVER},
+    "client": {"summary": "For the app on the phones", "value": {"kind": "client", "name": "App"}},
 }
 
 Scope = Literal[
@@ -55,29 +60,32 @@ Scope = Literal[
 ]
 
 
-class KeyPayload(Payload):
-    """A new key. A client key is public, so it holds no scopes."""
-
-    kind: Literal["server", "client"]
+class _Common(Payload):
     name: Name
-    scopes: Annotated[list[Scope], Field(max_length=20, default_factory=list)]
     expires_at: Moment | None = None
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_NEW]})
 
-    @model_validator(mode="after")
-    def _check_scopes(self) -> Self:
-        if self.kind == "client" and self.scopes:
-            raise ValueError("a client key is public: it must not hold scopes")
-        if self.kind == "server" and not self.scopes:
-            raise ValueError("a server key needs at least one scope")
-        return self
+class ServerKeyPayload(_Common):
+    """A key for your own servers; it needs at least one scope."""
+
+    kind: Literal["server"]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)]
+
+
+class ClientKeyPayload(_Common):
+    """A key for the app on the phones. It is public, so it holds no scopes."""
+
+    kind: Literal["client"]
+    scopes: Annotated[list[Scope], Field(max_length=0, default_factory=list)]
+
+
+NewKey = Annotated[ServerKeyPayload | ClientKeyPayload, Field(discriminator="kind")]
 
 
 class RotationPayload(Payload):
     """How long the old secret stays good beside the new one."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 3_600
+    overlap_seconds: Annotated[int, Field(ge=0, le=30 * 86_400), WHOLE] = 3_600
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 3600}]})
 
@@ -129,9 +137,12 @@ def _made(made: MadeKey) -> Answer:
     "",
     status_code=201,
     response_model=MadeKeyDocument,
+    dependencies=[ONCE],
     responses={**answers(_MADE, status=201), **problems(401, 403, 404, 409)},
 )
-def create(call: AppAdminCall, body: KeyPayload) -> Response:
+def create(
+    call: AppAdminCall, body: Annotated[NewKey, Body(openapi_examples=_EXAMPLES)]
+) -> Response:
     """Make a key for a server or for the app on the phones. Its secret is shown this once."""
     if body.expires_at is not None and body.expires_at <= utc_now():
         wrong = FieldError("/expires_at", "in_the_past", "The key would be dead at once.")
@@ -170,6 +181,7 @@ def list_all(
     "/{key_id}/rotate",
     status_code=201,
     response_model=MadeKeyDocument,
+    dependencies=[ONCE],
     responses={**answers(_MADE, status=201), **problems(401, 403, 404, 409)},
 )
 def rotate(call: AppAdminCall, key_id: str, body: RotationPayload) -> Response:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
     apps,
@@ -25,13 +26,13 @@ from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
 from api.imports import routes as imports
+from api.methods import Methods, places_of
+from api.module_names import chosen_modules
 from api.openapi import DescribedApp
 from api.problems import install_handlers
-from core.errors import SettingsError
 from core.settings import read_settings
 from core.telemetry import configure_logging
 
-# In the order in which paths are tried. CARILLON_API_MODULES picks some by these names.
 MODULES: Mapping[str, APIRouter] = MappingProxyType(
     {
         "apps": apps.router,
@@ -44,17 +45,19 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "imports": imports.router,
         "device_lookup": device_lookup.router,
         "stats": stats.router,
-        # Ids of people may hold slashes, so their routes take what nobody before wanted.
         "person_messages": person_messages.router,
         "people": people.router,
     }
 )
+_PACKED_FROM_BYTES = 1_000
 _Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 _DESCRIPTION = """Push notifications through FCM and APNs.
 
 Press **Authorize** and paste the key that `./carillon app create NAME` printed.
 Every error is a problem document (RFC 9457) with a stable `code`.
 Every POST that creates or sends takes an `Idempotency-Key` header.
+Texts hold no U+0000, numbers fit 64 bits, and nothing is nested deeper than 20 levels.
+Bodies may be packed with gzip, both ways.
 """
 
 
@@ -75,13 +78,16 @@ def build_app(services: Services) -> FastAPI:
 
     app = assemble(services.settings.api_modules, closing)
     app.state.services = services
+    app.add_middleware(Methods, places=places_of(app.described))
+    app.add_middleware(GZipMiddleware, minimum_size=_PACKED_FROM_BYTES)
+    # The last one added is the outermost.
     app.add_middleware(Edge)
     install_handlers(app)
     add_docs_pages(app)
     return app
 
 
-def assemble(modules: str = "all", lifespan: _Lifespan | None = None) -> FastAPI:
+def assemble(modules: str = "all", lifespan: _Lifespan | None = None) -> DescribedApp:
     """Return the bare application: routes and their description, without any service."""
     app = DescribedApp(
         title="Carillon",
@@ -92,18 +98,7 @@ def assemble(modules: str = "all", lifespan: _Lifespan | None = None) -> FastAPI
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.described = [health.router, *(MODULES[name] for name in _chosen(modules))]
+    app.described = [health.router, *(MODULES[name] for name in chosen_modules(modules))]
     for router in app.described:
         app.include_router(router)
     return app
-
-
-def _chosen(text: str) -> list[str]:
-    wanted = {name.strip() for name in text.split(",") if name.strip()}
-    unknown = wanted - MODULES.keys() - {"all"}
-    if unknown or not wanted:
-        raise SettingsError(
-            f"CARILLON_API_MODULES names {', '.join(sorted(unknown)) or 'nothing'}; "
-            f"there are: all, {', '.join(MODULES)}."
-        )
-    return [name for name in MODULES if name in wanted or "all" in wanted]

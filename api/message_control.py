@@ -10,6 +10,8 @@ from starlette.responses import Response
 from api import audit
 from api.answers import Answer
 from api.calls import Call, MessageSendCall
+from api.conditions import IF_MATCH, ONCE
+from api.etags import require_match
 from api.idempotency import run_once
 from api.message_document import EXAMPLE, MessageDocument, to_document
 from api.message_payload import MessageChange
@@ -27,12 +29,20 @@ MessageId = Annotated[str, Path(min_length=1, max_length=64)]
 Move = Callable[[Connection, int, str], Message]
 
 
-@router.patch("/{message_id}", response_model=MessageDocument, responses=_RESPONSES)
+@router.patch(
+    "/{message_id}",
+    response_model=MessageDocument,
+    dependencies=[IF_MATCH],
+    responses={**_RESPONSES, **problems(412)},
+)
 def change_message(call: MessageSendCall, message_id: MessageId, body: MessageChange) -> Response:
     """Change `send_at` until sending begins, or `rate_per_second` until the end."""
     values = body.model_dump(exclude_unset=True)
 
     def work(connection: Connection) -> Answer:
+        if call.if_match is not None:
+            present = repository.find_for_update(connection, call.app.id, message_id)
+            require_match(call.if_match, _document(connection, present) if present else None)
         message = service.change(connection, call.app.id, message_id, values)
         audit.record(connection, call.principal, "message.changed", message_id, _plain(values))
         return _answer(connection, message)
@@ -44,13 +54,20 @@ def _plain(values: dict[str, object]) -> dict[str, object]:
     return {key: value if isinstance(value, float) else str(value) for key, value in values.items()}
 
 
-@router.post("/{message_id}/pause", response_model=MessageDocument, responses=_RESPONSES)
+@router.post(
+    "/{message_id}/pause", response_model=MessageDocument, dependencies=[ONCE], responses=_RESPONSES
+)
 def pause_message(call: MessageSendCall, message_id: MessageId) -> Response:
     """Pause a message. What is on its way still ends; nothing else leaves."""
     return _run(call, message_id, "message.paused", service.pause)
 
 
-@router.post("/{message_id}/resume", response_model=MessageDocument, responses=_RESPONSES)
+@router.post(
+    "/{message_id}/resume",
+    response_model=MessageDocument,
+    dependencies=[ONCE],
+    responses=_RESPONSES,
+)
 def resume_message(call: MessageSendCall, message_id: MessageId) -> Response:
     """Let a paused message go on where it stopped."""
     moved: list[Message] = []
@@ -65,7 +82,12 @@ def resume_message(call: MessageSendCall, message_id: MessageId) -> Response:
     return response
 
 
-@router.post("/{message_id}/cancel", response_model=MessageDocument, responses=_RESPONSES)
+@router.post(
+    "/{message_id}/cancel",
+    response_model=MessageDocument,
+    dependencies=[ONCE],
+    responses=_RESPONSES,
+)
 def cancel_message(call: MessageSendCall, message_id: MessageId) -> Response:
     """Cancel a message: what has not left yet ends as `suppressed` with reason `cancelled`."""
     seconds = call.services.settings.lease_seconds
@@ -89,4 +111,8 @@ def _run(call: Call, message_id: str, action: str, move: Move) -> Response:
 
 
 def _answer(connection: Connection, message: Message) -> Answer:
-    return Answer(to_document(message, progress.read(connection, message)))
+    return Answer(_document(connection, message))
+
+
+def _document(connection: Connection, message: Message) -> MessageDocument:
+    return to_document(message, progress.read(connection, message))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from api.fields import ExternalId, Moment, Payload
+from api.fields import WHOLE, ExternalId, Moment, Payload, describe_without_null
 from delivery.messages.message import NewMessage
 from delivery.providers.content import APNS_COLLAPSE_ID_LIMIT_BYTES, is_reserved_data_key
 
@@ -15,8 +15,12 @@ RATE_LIMIT_PER_SECOND = 1_000_000.0
 _DEFAULT_TTL_SECONDS = 86_400
 
 Text = Annotated[str, StringConstraints(max_length=4_096)]
+DataKey = Annotated[str, StringConstraints(min_length=1)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
 PublicId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_SOME = Field(min_length=1, max_length=AUDIENCE_LIMIT)
+PeopleList = Annotated[list[ExternalId], _SOME]
+DeviceList = Annotated[list[PublicId], _SOME]
 Rate = Annotated[float, Field(gt=0, le=RATE_LIMIT_PER_SECOND)]
 
 
@@ -28,9 +32,9 @@ class Variant(Payload):
     subtitle: Text | None = None
     image: Text | None = None
     sound: Annotated[str, StringConstraints(max_length=255)] | None = None
-    badge: Annotated[int, Field(ge=0, le=99_999)] | None = None
+    badge: Annotated[int, Field(ge=0, le=99_999), WHOLE] | None = None
     deep_link: Text | None = None
-    data: Annotated[dict[str, Text], Field(max_length=100)] | None = None
+    data: Annotated[dict[DataKey, Text], Field(max_length=100)] | None = None
     extra: Annotated[dict[str, Any], Field(max_length=50)] | None = Field(
         default=None,
         description="Raw fields of the `aps` dictionary or of AndroidNotification.",
@@ -65,21 +69,32 @@ class Content(Variant):
         return self
 
 
+def describe_one(schema: dict[str, Any]) -> None:
+    """Say in a JSON schema that exactly one property is given, and never as null."""
+    schema.update(minProperties=1, maxProperties=1)
+    describe_without_null(schema, *schema["properties"])
+
+
+def check_one(audience: Payload, words: str) -> None:
+    """Raise `ValueError` unless exactly one field is given."""
+    given = audience.model_fields_set
+    if len(given) != 1 or getattr(audience, next(iter(given))) is None:
+        raise ValueError(words)
+
+
 class Audience(Payload):
     """Who gets it: exactly one of people, devices, tokens and all."""
 
-    people: Annotated[list[ExternalId], Field(max_length=AUDIENCE_LIMIT)] | None = None
-    devices: Annotated[list[PublicId], Field(max_length=AUDIENCE_LIMIT)] | None = None
-    tokens: Annotated[list[Token], Field(max_length=AUDIENCE_LIMIT)] | None = None
+    people: PeopleList | None = None
+    devices: DeviceList | None = None
+    tokens: Annotated[list[Token], _SOME] | None = None
     all: Literal[True] | None = None
+
+    model_config = ConfigDict(json_schema_extra=describe_one)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("name exactly one of people, devices, tokens and all")
-        if not getattr(self, given[0]):
-            raise ValueError(f"the audience is empty: `{given[0]}` names nobody")
+        check_one(self, "name exactly one of people, devices, tokens and all")
         return self
 
 
@@ -90,7 +105,7 @@ class MessagePayload(Payload):
     content: Content
     lane: Literal["transactional", "campaign"] = "transactional"
     type: Literal["push"] = "push"
-    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_LIMIT_SECONDS)] = _DEFAULT_TTL_SECONDS
+    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_LIMIT_SECONDS), WHOLE] = _DEFAULT_TTL_SECONDS
     collapse_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     priority: Literal["high", "normal"] = "high"
     policy: Literal["at_most_once", "at_least_once"] | None = Field(

@@ -13,7 +13,7 @@ from api.calls import Call, MessageSendCall
 from api.device_work import unknown_person
 from api.errors import ForbiddenScopeError
 from api.fields import Document, ExternalId, Payload
-from api.message_payload import AUDIENCE_LIMIT, Content, PublicId
+from api.message_payload import Content, DeviceList, PeopleList, check_one, describe_one
 from api.openapi import answers, problems
 from api.route import DoorRoute
 from campaigns import audience
@@ -108,14 +108,15 @@ class PreviewDocument(Document):
 class CountedAudience(Payload):
     """Whom to count: exactly one of people, devices and all."""
 
-    people: Annotated[list[ExternalId], Field(max_length=AUDIENCE_LIMIT)] | None = None
-    devices: Annotated[list[PublicId], Field(max_length=AUDIENCE_LIMIT)] | None = None
+    people: PeopleList | None = None
+    devices: DeviceList | None = None
     all: Literal[True] | None = None
+
+    model_config = ConfigDict(json_schema_extra=describe_one)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(bool(getattr(self, name)) for name in type(self).model_fields) != 1:
-            raise ValueError("name exactly one of people, devices and all")
+        check_one(self, "name exactly one of people, devices and all")
         return self
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from segments.people.repository import find_by_ids
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.answers import Answer
 from api.calls import MessageReadCall, MessageSendCall
+from api.conditions import IF_NONE_MATCH, ONCE
 from api.fields import FIRST_PAGE, Cursor, Limit
 from api.idempotency import run_once
 from api.message_document import (
@@ -22,11 +22,12 @@ from api.message_document import (
     to_document,
 )
 from api.message_payload import MessagePayload, PublicId
-from api.openapi import answers, problems
+from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
 from campaigns import sending
 from delivery.messages import progress, repository, service
 from delivery.messages.message import Delivery, Message
+from segments.people.repository import find_by_ids
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=DoorRoute)
 StateFilter = Literal["accepted", "gone", "rejected", "expired", "unknown", "suppressed"]
@@ -41,6 +42,7 @@ def _document(connection: Connection, message: Message) -> MessageDocument:
     "",
     status_code=202,
     response_model=MessageDocument,
+    dependencies=[ONCE],
     responses={**answers(EXAMPLE, status=202), **problems(401, 403, 409, 422)},
 )
 def send_message(call: MessageSendCall, body: MessagePayload) -> Response:
@@ -89,7 +91,8 @@ def list_messages(
 @router.get(
     "/{message_id}",
     response_model=MessageDocument,
-    responses={**answers(EXAMPLE), **problems(401, 403, 404)},
+    dependencies=[IF_NONE_MATCH],
+    responses={**answers(EXAMPLE), **unchanged(), **problems(401, 403, 404)},
 )
 def read_message(call: MessageReadCall, message_id: PublicId) -> Response:
     """Read a message: its state, counts by terminal state and reason, and what waits for what."""

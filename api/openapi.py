@@ -43,7 +43,7 @@ _PROBLEM = {
         },
     },
 }
-_ALWAYS = (400, 413, 415, 422, 503)
+_ALWAYS = (400, 401, 403, 404, 413, 415, 422, 503)
 
 
 def answers(example: Any, *, status: int = 200, description: str = "Done") -> dict[int | str, Any]:
@@ -59,6 +59,11 @@ def problems(*statuses: int) -> dict[int | str, Any]:
         status: {"description": _TITLES[status], "content": content}
         for status in sorted({*statuses, *_ALWAYS})
     }
+
+
+def unchanged() -> dict[int | str, Any]:
+    """Return the `responses` entry of a route that takes `If-None-Match`."""
+    return {304: {"description": "Still the same as the `ETag` in `If-None-Match`"}}
 
 
 class DescribedApp(FastAPI):

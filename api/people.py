@@ -11,9 +11,11 @@ from starlette.responses import Response
 from api.answers import Answer
 from api.batches import BATCH_LIMIT, BatchDocument, Done, answer_batch, parse_items
 from api.calls import PeopleReadCall, PeopleWriteCall
+from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
+from api.etags import require_match
 from api.fields import FIRST_PAGE, Cursor, Document, ExternalId, Limit, Page, Payload
 from api.idempotency import run_once
-from api.openapi import answers, problems
+from api.openapi import answers, problems, unchanged
 from api.places import Country, Locale, TimeZone
 from api.route import DoorRoute
 from core.errors import FieldError, InvalidPayloadError
@@ -128,19 +130,23 @@ def to_change(external_id: str, body: PersonPayload) -> PersonChange:
 @router.put(
     "/{external_id:path}",
     response_model=PersonDocument,
+    dependencies=[IF_MATCH],
     responses={
         **answers(_PERSON),
         201: {
             **answers(_PERSON, status=201, description="Created")[201],
             "model": PersonDocument,
         },
-        **problems(401, 403),
+        **problems(401, 403, 412),
     },
 )
 def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload) -> Response:
     """Create a person (201) or merge into one who exists (200)."""
 
     def work(connection: Connection) -> Answer:
+        if call.if_match is not None:
+            present = repository.find(connection, call.app.id, external_id, lock=True)
+            require_match(call.if_match, to_document(present) if present else None)
         change = to_change(external_id, body)
         written = service.write(connection, call.app.id, [change])[external_id]
         if written is Written.TOO_LARGE:
@@ -155,6 +161,7 @@ def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload)
     "/batch",
     status_code=207,
     response_model=BatchDocument,
+    dependencies=[ONCE],
     responses={**answers(_RESULTS, status=207), **problems(401, 403, 409)},
 )
 def put_people(call: PeopleWriteCall, body: PeoplePayload) -> Response:
@@ -200,7 +207,8 @@ def list_people(
 @router.get(
     "/{external_id:path}",
     response_model=PersonDocument,
-    responses={**answers(_PERSON), **problems(401, 403, 404)},
+    dependencies=[IF_NONE_MATCH],
+    responses={**answers(_PERSON), **unchanged(), **problems(401, 403, 404)},
 )
 def read_person(call: PeopleReadCall, external_id: _PathId) -> Response:
     """Read one person."""

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 
 Locale = Annotated[
     str,
@@ -37,5 +37,15 @@ def _check_country(code: str) -> str:
     return code
 
 
-TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_time_zone)]
-Country = Annotated[str, StringConstraints(max_length=2), AfterValidator(_check_country)]
+TimeZone = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_check_time_zone),
+    WithJsonSchema({"type": "string", "format": "iana-time-zone"}),
+]
+Country = Annotated[
+    str,
+    StringConstraints(max_length=2),
+    AfterValidator(_check_country),
+    WithJsonSchema({"type": "string", "format": "iso-3166-1-alpha-2"}),
+]

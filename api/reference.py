@@ -27,6 +27,7 @@ FIELD_CODES: Mapping[str, str] = {
     "template_syntax": "A template can not be read; the message says where.",
     "render_error": "A text can not be rendered for this person; the message says why.",
     "too_deep": "Objects and lists are nested deeper than 20 levels.",
+    "too_large": "The whole is larger than a gateway takes; the message says by how much.",
     "too_long": "A text, list or object is longer than the limit.",
     "too_short": "A text, list or object is shorter than the limit.",
     "unknown_device": "The app has no such device.",

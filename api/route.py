@@ -3,6 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from fastapi import params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,8 +13,10 @@ from starlette.responses import Response
 from api.access import authenticate
 from api.context import Services
 from api.errors import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
+from api.etags import answer_unchanged
 from api.json_body import parse_json
-from core.errors import NotFoundError
+from api.packing import Unpacker
+from core.errors import FieldError, InvalidPayloadError, NotFoundError
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -40,6 +44,7 @@ class DoorRoute(APIRoute):
         """Wrap the handler; `request.state` gets `principal` and, with a body, `raw_body`."""
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
+        known = _query_names(self)
 
         async def guarded(request: Request) -> Response:
             services: Services = request.app.state.services
@@ -47,28 +52,55 @@ class DoorRoute(APIRoute):
                 # No id holds it, and PostgreSQL could not even be asked.
                 raise NotFoundError
             request.state.principal = await run_in_threadpool(authenticate, services, request)
+            _check_query(request, known)
             request.state.raw_body = b""
             if takes_body:
                 body = await _read(request, services.settings.max_body_bytes)
                 request.state.raw_body = body
                 request = JsonRequest(request, body, parse_json(body) if body else None)
-            return await handle(request)
+            return answer_unchanged(request, await handle(request))
 
         return guarded
 
 
+def _query_names(route: APIRoute) -> frozenset[str]:
+    elsewhere = (params.Header, params.Path, params.Cookie)
+    fields = get_flat_params(route.dependant)
+    return frozenset(field.alias for field in fields if not isinstance(field.field_info, elsewhere))
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    """Refuse what is no parameter here: a misspelt filter must not look as if it worked."""
+    unknown = dict.fromkeys(name for name in request.query_params if name not in known)
+    if unknown:
+        words = f"There is no such parameter here; there are: {', '.join(sorted(known)) or 'none'}."
+        raise InvalidPayloadError(
+            fields=tuple(FieldError(f"query:{name}", "unknown_field", words) for name in unknown)
+        )
+
+
 async def _read(request: Request, limit: int) -> bytes:
     _check_length(request, limit)
+    unpacker = _unpacker(request, limit)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             raise BodyTooLargeError(f"The limit is {limit} bytes.")
-        chunks.append(chunk)
+        chunks.append(unpacker.feed(chunk) if unpacker else chunk)
     if size:
         _check_media_type(request)
+        if unpacker:
+            unpacker.end()
     return b"".join(chunks)
+
+
+def _unpacker(request: Request, limit: int) -> Unpacker | None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "x-gzip"}:
+        raise UnsupportedMediaTypeError("The body may be encoded with gzip, or not at all.")
+    return None if encoding == "identity" else Unpacker(limit)
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -83,5 +115,3 @@ def _check_media_type(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaTypeError("The body must not be encoded.")

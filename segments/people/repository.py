@@ -106,11 +106,14 @@ def find_by_ids(connection: Connection, app_id: int, ids: Sequence[int]) -> list
     return [Person(*row) for row in connection.execute(statement, {"ids": list(ids)})]
 
 
-def find(connection: Connection, app_id: int, external_id: str) -> Person | None:
+def find(
+    connection: Connection, app_id: int, external_id: str, *, lock: bool = False
+) -> Person | None:
     """Return one person."""
-    row = connection.execute(
-        sa.select(*_COLUMNS).where(person.c.app_id == app_id, person.c.external_id == external_id)
-    ).first()
+    statement = sa.select(*_COLUMNS).where(
+        person.c.app_id == app_id, person.c.external_id == external_id
+    )
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
     return Person(*row) if row else None
 
 

@@ -27,7 +27,7 @@ def test_a_method_a_path_lacks_names_those_it_has(doors: Doors) -> None:
     answer = doors.client.delete("/healthz")
 
     problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_malformed_json_says_where(app: AppDoors) -> None:
@@ -46,8 +46,11 @@ def test_a_body_of_another_type_is_refused(app: AppDoors) -> None:
     problem(answer, 415, "unsupported_media_type")
 
 
-def test_an_encoded_body_is_refused(app: AppDoors) -> None:
-    problem(_post(app, b"\x1f\x8b", **{"Content-Encoding": "gzip"}), 415, "unsupported_media_type")
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip"])
+def test_a_body_in_an_unknown_encoding_is_refused(app: AppDoors, encoding: str) -> None:
+    answer = _post(app, b"\x1f\x8b", **{"Content-Encoding": encoding})
+
+    assert "gzip" in problem(answer, 415, "unsupported_media_type")["detail"]
 
 
 def test_an_empty_body_is_missing(app: AppDoors) -> None:

@@ -39,8 +39,8 @@ def test_a_client_key_begins_with_cc_and_holds_no_scopes(app: AppDoors) -> None:
     ("change", "faults"),
     [
         ({"kind": "admin"}, {"/kind": "invalid_value"}),
-        ({"kind": "client"}, {"": "invalid_value"}),
-        ({"scopes": []}, {"": "invalid_value"}),
+        ({"kind": "client"}, {"/scopes": "too_long"}),
+        ({"scopes": []}, {"/scopes": "too_short"}),
         ({"scopes": ["everything"]}, {"/scopes/0": "invalid_value"}),
         ({"scopes": ["operator"]}, {"/scopes/0": "invalid_value"}),
         ({"name": ""}, {"/name": "too_short"}),

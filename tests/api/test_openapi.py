@@ -37,7 +37,11 @@ def _body_examples(route: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
     return content["schema"], listed or _resolve(content["schema"]).get("examples", [])
 
 
-_WITH_BODY = [(name, route) for name, route in _routes() if "requestBody" in route]
+_WITH_BODY = [
+    (name, route)
+    for name, route in _routes()
+    if "application/json" in route.get("requestBody", {}).get("content", {})
+]
 _ANSWERS = [
     (f"{name} {status}", answer)
     for name, route in _routes()
