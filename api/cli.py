@@ -35,6 +35,13 @@ class CommandModule(Protocol):
 
 # No module can be named after a keyword.
 _MODULES: Mapping[str, str] = {"import": "import_file"}
+# By name, for SQLAlchemy is only imported by the commands that need it.
+_DATABASE_FAULTS: Mapping[str, str] = {
+    "ArgumentError": "CARILLON_DATABASE_URL is no address of a database.",
+    "NoSuchModuleError": "CARILLON_DATABASE_URL names no PostgreSQL database.",
+    "OperationalError": "PostgreSQL does not answer; check CARILLON_DATABASE_URL.",
+    "TimeoutError": "PostgreSQL does not answer in time; check CARILLON_DATABASE_URL.",
+}
 # What these commands do not know themselves they hand on, as `args.passed_on`.
 _PASSING_ON = frozenset({"test"})
 
@@ -89,6 +96,8 @@ def _explain(error: Exception) -> int:
         traceback.print_exception(error)
     if isinstance(error, CarillonError):
         return _fail(error.detail, 1)
+    if type(error).__module__ == "sqlalchemy.exc" and type(error).__name__ in _DATABASE_FAULTS:
+        return _fail(f"{_DATABASE_FAULTS[type(error).__name__]} {_first_line(error)}", 1)
     return _fail(f"unexpected {type(error).__name__}: {_first_line(error)} {_keep(error)}", 1)
 
 

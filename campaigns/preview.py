@@ -8,7 +8,7 @@ from uuid import UUID
 
 from campaigns.content import PLATFORMS, for_platform, render_content, sources_of
 from campaigns.preparer import variables
-from campaigns.template import RenderError, SkipRecipient, render
+from campaigns.template import RenderError, SkipRecipient, is_personal, render
 from core.errors import FieldError
 from delivery.engine.ports import Recipient
 from delivery.providers.weight import Weight, weigh
@@ -34,6 +34,19 @@ class Preview:
 def preview(content: Mapping[str, Any], person: Person | None, now: datetime) -> list[Preview]:
     """Render `content` for `person` on each platform; without a person there are no attributes."""
     return [_on_platform(content, platform, person, now) for platform in PLATFORMS]
+
+
+def oversize(content: Mapping[str, Any], now: datetime) -> FieldError | None:
+    """Return the fault of content that is equal for all and fits no gateway of some platform."""
+    for platform in PLATFORMS:
+        if any(is_personal(source) for _, source in sources_of(content, platform)):
+            continue
+        weights = _on_platform(content, platform, None, now).weights
+        if weights and all(weight.bytes > weight.limit_bytes for weight in weights):
+            least = min(weights, key=lambda weight: weight.bytes)
+            words = f"On {platform} it has {least.bytes} bytes; {least.limit_bytes} are allowed."
+            return FieldError("/content", "too_large", words)
+    return None
 
 
 def _on_platform(

@@ -9,11 +9,12 @@ from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from campaigns.audience import resolve, source_of
 from campaigns.content import find_problems
+from campaigns.preview import oversize
+from core.clock import utc_now
 from core.errors import InvalidPayloadError
 from delivery import fanout
 from delivery.messages import repository
 from delivery.messages.message import Message, NewMessage
-
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ def plan(
     problems = find_problems(new.content)
     if problems:
         raise InvalidPayloadError("A template can not be read.", fields=tuple(problems))
+    too_large = oversize(new.content, utc_now())
+    if too_large:
+        raise InvalidPayloadError("No gateway takes a payload of this size.", fields=(too_large,))
     audience = resolve(connection, app_id, to)
     message = repository.create(connection, app_id, _with_audience(new, audience))
     if new.send_at is not None or "all" in audience:

@@ -8,6 +8,7 @@ import orjson
 
 from api.commands.app import create_app
 from api.commands.migrate import migrate
+from api.commands.numbers import count, port
 from api.demo.client import DemoClient
 from api.demo.report import addresses, table
 from api.demo.story import Result, Stage, play, prepare, sandbox_settings
@@ -34,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2_000,
         help="how many people (2000), or a CSV or JSONL file of people to import",
     )
-    parser.add_argument("--devices", type=int, help="how many devices (three for two people)")
-    parser.add_argument("--api-port", type=int, default=8000, help="taken if it is free")
-    parser.add_argument("--console-port", type=int, default=8501, help="taken if it is free")
+    parser.add_argument("--devices", type=count, help="how many devices (three for two people)")
+    parser.add_argument("--api-port", type=port, default=8000, help="taken if it is free")
+    parser.add_argument("--console-port", type=port, default=8501, help="taken if it is free")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _number_or_file(text: str) -> int | Path:
-    return int(text) if text.isdecimal() else Path(text)
+    return count(text) if text.isdecimal() else Path(text)
 
 
 def _start_sandbox(supervisor: Supervisor, folder: Path) -> Address:

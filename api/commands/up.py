@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.commands.migrate import migrate
+from api.commands.numbers import port
+from api.module_names import chosen_modules
 from api.services.children import Supervisor, supervised
 from api.services.claim import claimed
 from api.services.pair import EmbeddedOptions, Pair, Urls, running_pair, say_on_stderr
@@ -14,6 +16,7 @@ from api.services.platform import ROOT, Platform, application
 from api.services.processes import ProcessBook
 from api.services.readiness import choose_port
 from core.errors import SettingsError
+from core.secrets import SecretBox
 from core.settings import Settings, read_settings
 
 _LOOK_SECONDS = 0.5
@@ -21,13 +24,14 @@ _LOOK_SECONDS = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `up`."""
-    parser.add_argument("--api-port", type=int, default=8000, help="taken if it is free")
-    parser.add_argument("--console-port", type=int, default=8501, help="taken if it is free")
+    parser.add_argument("--api-port", type=port, default=8000, help="taken if it is free")
+    parser.add_argument("--console-port", type=port, default=8501, help="taken if it is free")
 
 
 def run(args: argparse.Namespace) -> int:
     """Start everything, say where it is, and stay until Ctrl-C or SIGTERM."""
     settings = read_settings()
+    _check_early(settings)
     folder = settings.state_dir.resolve()
     with claimed(folder) as book, _servers(settings, book) as (urls, pair):
         migrate(urls.database_url)
@@ -39,6 +43,13 @@ def run(args: argparse.Namespace) -> int:
             print(_words(platform), flush=True)
             _stay(supervisor, pair)
     return 0
+
+
+def _check_early(settings: Settings) -> None:
+    """Raise `SettingsError` for what would only be found out when the API has been started."""
+    if settings.secret_keys is not None:
+        SecretBox(settings.require_secret_keys())
+    chosen_modules(settings.api_modules)
 
 
 @contextlib.contextmanager

@@ -85,6 +85,29 @@ def test_a_known_error_is_one_line_with_the_cure(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("no address at all", "CARILLON_DATABASE_URL is no address"),
+        ("nosuch://127.0.0.1/x", "CARILLON_DATABASE_URL names no PostgreSQL"),
+        ("postgresql://127.0.0.1:1/x", "PostgreSQL does not answer"),
+    ],
+)
+def test_a_wrong_database_is_one_line_with_the_cure(tmp_path: Path, url: str, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "migrate"],
+        cwd=ROOT,
+        env={**os.environ, "CARILLON_STATE_DIR": str(tmp_path), "CARILLON_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
 def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     done = subprocess.run(
@@ -93,7 +116,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(tmp_path: Pat
         env={
             **os.environ,
             "CARILLON_STATE_DIR": str(tmp_path),
-            "CARILLON_DATABASE_URL": "no address at all",
+            "CARILLON_DATABASE_URL": "postgresql://127.0.0.1:1/x?no_such_option=1",
         },
         capture_output=True,
         text=True,

@@ -60,7 +60,6 @@ def test_a_campaign_is_careful_unless_told_otherwise(app: AppDoors) -> None:
         ({"content": {"title": "x" * 5_000}}, "/content/title"),
         ({"content": {"title": "{{ open"}}, "/content/title"),
         ({"content": {"title": "x" * 3_000, "body": "é" * 1_000}}, "/content"),
-        ({"to": {"tokens": ["abc"]}}, "/to/tokens/0"),
         ({"content": {"title": "x", "ios": {"body": "{% if %}"}}}, "/content/ios/body"),
         ({"content": {"title": "x", "data": {"from": "y"}}}, "/content/data"),
         ({"content": {"title": "x", "data": {"k": 1}}}, "/content/data/k"),
