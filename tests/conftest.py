@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import redis
 from sqlalchemy import Connection, Engine
+from xdist.remote import Producer
 
 from api.services.pair import EmbeddedOptions, Pair, Urls, embedded_pair
 from core.database import open_engine
 from tests.databases import cloned, ensure_template
 from tests.external.packages import MissingError
+from tests.external.scheduling import OwnServersTogether
 from tests.servers import SERVERS, Servers
 
 
@@ -36,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"external: {found.line}" for found in config.stash[SERVERS].found]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OwnServersTogether | None:
+    return OwnServersTogether(config, log) if config.stash[SERVERS].mode else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

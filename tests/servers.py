@@ -16,7 +16,7 @@ from core.queue import LANES, lane_queue
 from tests.databases import drop_all
 from tests.external.found import Found, find_servers
 
-_FOLDER = Path(__file__).resolve().parents[1] / ".carillon" / "test"
+STATE = Path(__file__).resolve().parents[1] / ".carillon" / "test"
 _DATABASE = "CARILLON_TEST_DATABASE_URL"
 _REDIS = "CARILLON_TEST_REDIS_URL"
 _BROKER = "CARILLON_TEST_BROKER_URL"
@@ -44,7 +44,7 @@ class Servers:
         if self._is_leader and self.mode and not self.found:
             self._find(self.mode)
         if _DATABASE not in os.environ or _REDIS not in os.environ:
-            pair = self._stack.enter_context(trial_pair(_FOLDER))
+            pair = self._stack.enter_context(trial_pair(STATE))
             self._export({_DATABASE: pair.database_url, _REDIS: pair.redis_url})
         redis_url = os.environ[_REDIS]
         return Urls(os.environ[_DATABASE], redis_url, broker_beside(redis_url))
@@ -63,7 +63,7 @@ class Servers:
         os.environ.pop(_RUN, None)
 
     def _find(self, mode: str) -> None:
-        self.found = find_servers(mode, _FOLDER, self._stack)
+        self.found = find_servers(mode, STATE, self._stack)
         names = (_DATABASE, _REDIS, _BROKER)
         urls = (found.url for found in self.found)
         self._export(dict(zip(names, urls, strict=True)))

@@ -13,8 +13,6 @@ from api.services.trial import trial_pair
 _ROOT = Path(__file__).resolve().parents[2]
 # On two cores a third process only waits; stealing work evens out slow files.
 _DEFAULTS = ("-n", "2", "--dist", "worksteal")
-# One process keeps the servers that the tests start; the other one takes the rest.
-_EXTERNAL_DEFAULTS = ("-n", "2", "--dist", "loadgroup")
 _GIVEN = ("CARILLON_TEST_DATABASE_URL", "CARILLON_TEST_REDIS_URL")
 _EXTERNAL = "CARILLON_TEST_EXTERNAL"
 _STOP_SECONDS = 30.0
@@ -38,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run pytest in two processes and return its exit code."""
     long = ["--long"] if args.long else []
-    defaults = _EXTERNAL_DEFAULTS if args.external else _DEFAULTS
-    command = [sys.executable, "-m", "pytest", *defaults, *long, *args.passed_on]
+    command = [sys.executable, "-m", "pytest", *_DEFAULTS, *long, *args.passed_on]
     with _servers(args.external) as addresses:
         return _run(command, {**os.environ, **addresses})
 

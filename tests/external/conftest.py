@@ -8,14 +8,14 @@ import pytest
 
 from api.commands.migrate import migrate
 from api.services.binaries import find_binaries
-from api.services.claim import claimed
 from api.services.pair import Urls
 from tests.chaos.stage import Stage, open_stage
 from tests.databases import cloned
+from tests.external.found import swept_ground
 from tests.external.own_postgres import copied, own_postgres
 from tests.external.own_rabbitmq import own_rabbitmq
 from tests.external.own_redis import own_redis
-from tests.external.own_servers import Ground, OwnServer, ground
+from tests.external.own_servers import Ground, OwnServer
 from tests.external.packages import (
     MissingError,
     postgres_program,
@@ -23,6 +23,7 @@ from tests.external.packages import (
     redis_program,
 )
 from tests.fixtures.sandbox import Sandbox, sandbox, sandbox_process
+from tests.servers import STATE
 
 __all__ = ["sandbox", "sandbox_process"]
 
@@ -38,9 +39,9 @@ def installed(find: Callable[[], T]) -> T:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def place() -> Iterator[Ground]:
     """Where the servers lie."""
-    with claimed(tmp_path_factory.mktemp("external") / "state") as book, ground(book) as made:
+    with swept_ground(STATE) as made:
         yield made
 
 

@@ -6,7 +6,7 @@ packages, `newest` starts PostgreSQL and Valkey of our wheels on TCP.
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -61,8 +61,15 @@ def find_servers(mode: str, state: Path, stack: contextlib.ExitStack) -> list[Fo
 
     Raises `MissingError` with the command that installs what is absent.
     """
-    place = stack.enter_context(ground(_claim(state, stack)))
+    place = stack.enter_context(swept_ground(state))
     return [_find(sort, mode, place, stack) for sort in SORTS]
+
+
+@contextlib.contextmanager
+def swept_ground(state: Path) -> Iterator[Ground]:
+    """Yield a ground in the first free slot of `state`; what a killed run left there is stopped."""
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(ground(_claim(state, stack)))
 
 
 def _find(sort: Sort, mode: str, place: Ground, stack: contextlib.ExitStack) -> Found:

@@ -19,7 +19,7 @@ from tests.chaos.stage import Stage
 from tests.deadlines import wait_until
 from tests.external.own_servers import free_port
 
-pytestmark = [pytest.mark.external, pytest.mark.xdist_group("own servers")]
+pytestmark = pytest.mark.external
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "operate.md"
 _ROW = re.compile(r"^\| .+ \| `(carillon-[a-z-]+)` \| (\d+) \|$", re.MULTILINE)

@@ -14,7 +14,7 @@ from tests.databases import administration, drop_all
 from tests.external.lanes import channel_to
 from tests.servers import _drop_keys, _drop_queues, _start_of_names, own_names
 
-pytestmark = [pytest.mark.external, pytest.mark.xdist_group("own servers")]
+pytestmark = pytest.mark.external
 
 
 def test_names_of_this_run_are_its_own() -> None:

@@ -21,7 +21,7 @@ from tests.external.own_servers import OwnServer
 from tests.fixtures.sandbox import Sandbox
 from tests.servers import own_names
 
-pytestmark = [pytest.mark.external, pytest.mark.xdist_group("own servers")]
+pytestmark = pytest.mark.external
 
 _CLASSIC = {"x-queue-type": "classic"}
 _MOST_WAITING = 1_000

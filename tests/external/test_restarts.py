@@ -10,7 +10,7 @@ from tests.deadlines import wait_until
 from tests.external.lanes import counts, has_consumer
 from tests.external.own_servers import OwnServer
 
-pytestmark = [pytest.mark.external, pytest.mark.xdist_group("own servers")]
+pytestmark = pytest.mark.external
 
 _DEVICES = 600
 

@@ -19,7 +19,7 @@ from delivery.sandbox.authority import AuthorityFiles, make_authority
 from tests.chaos.relay import Relay
 from tests.external.own_servers import HOST, OwnServer
 
-pytestmark = [pytest.mark.external, pytest.mark.xdist_group("own servers")]
+pytestmark = pytest.mark.external
 
 
 _STRANGER = "127.0.0.2"
