@@ -30,6 +30,7 @@ def main() -> None:
     # A defect of ours stands in the log; nobody can do anything with it here.
     st.set_option("client.showErrorDetails", "none")
     st.set_page_config(page_title="Carillon", page_icon=":material/notifications:", layout="wide")
+    st.html("<style>.stMainBlockContainer {padding-top: 3rem}</style>")
     frame: list[Frame] = []
     pages = {name: _page(name, frame) for name in _PAGES}
     who = session.signed_in()

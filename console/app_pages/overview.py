@@ -54,7 +54,11 @@ def _chart(frame: Frame, minutes: int, bucket_seconds: int) -> None:
 
 def _messages(frame: Frame) -> None:
     found = frame.client.list_messages(limit=20).data
-    live = [message for message in found if not is_over(message)]
+    # What runs stands before what only waits for its time.
+    live = sorted(
+        (message for message in found if not is_over(message)),
+        key=lambda message: message.targeted is None,
+    )
     st.subheader("Under way")
     if not live:
         st.caption("No message is under way.")

@@ -41,7 +41,10 @@ def show_progress(message: Message) -> None:
     if message.failed_reason:
         words += f": {literal(message.failed_reason)}"
     if message.targeted is None:
-        st.progress(0.0, text=f"It {words}. Its recipients are counted when it starts.")
+        when = message.scheduled_at[:16].replace("T", " ")
+        st.progress(
+            0.0, text=f"It {words}, planned for {when} UTC. Its recipients are counted then."
+        )
     else:
         ended = sum(message.counts.values())
         share = ended / message.targeted if message.targeted else 1.0

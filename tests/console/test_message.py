@@ -70,7 +70,9 @@ def test_a_message_for_later_is_not_counted_yet(scene: Scene, console: AppTest) 
     go(console, "message", id=message_id)
 
     (bar,) = console.get("progress")
-    assert bar.proto.text == ("It waits for its time. Its recipients are counted when it starts.")
+    assert bar.proto.text == (
+        "It waits for its time, planned for 2099-01-01 00:00 UTC. Its recipients are counted then."
+    )
     assert by_label(console.metric, "Targeted").value == "not known yet"
     assert shown(console.title)[0].endswith("(test)")
 
