@@ -56,7 +56,7 @@ def postgres_15(place: Ground) -> Iterator[OwnServer]:
 def postgres_18(place: Ground) -> Iterator[OwnServer]:
     """The newest PostgreSQL: that of our wheel, here on TCP as any other."""
     programs = copied(place, find_binaries().postgres_root / "bin")
-    yield from running(own_postgres(place, programs))
+    yield from running(own_postgres(place, programs, tls=False))
 
 
 @pytest.fixture(scope="session")

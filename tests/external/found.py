@@ -125,9 +125,8 @@ def _ask_rabbitmq(url: str) -> str | None:
 def _start_postgres(place: Ground, stack: contextlib.ExitStack, mode: str) -> str:
     if mode == "newest":
         programs = copied(place, find_binaries().postgres_root / "bin")
-    else:
-        programs = postgres_program().folder
-    return _run(own_postgres(place, programs), stack)
+        return _run(own_postgres(place, programs, tls=False), stack)
+    return _run(own_postgres(place, postgres_program().folder), stack)
 
 
 def _start_redis(place: Ground, stack: contextlib.ExitStack, mode: str) -> str:

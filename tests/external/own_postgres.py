@@ -12,8 +12,11 @@ from tests.external.own_servers import HOST, Ground, OwnServer, Start, free_port
 MAX_CONNECTIONS = 200
 
 
-def own_postgres(ground: Ground, programs: Path) -> OwnServer:
-    """Return a new server, not started; `programs` is the folder of initdb and postgres."""
+def own_postgres(ground: Ground, programs: Path, *, tls: bool = True) -> OwnServer:
+    """Return a new server, not started; `programs` is the folder of initdb and postgres.
+
+    Not every PostgreSQL is built for TLS: that of our wheel is not.
+    """
     port, secret, files = free_port(), password(), ground.certificates()
     folder = ground.make(f"postgres-{port}")
     _make_cluster(ground, programs, folder, secret)
@@ -33,15 +36,16 @@ def own_postgres(ground: Ground, programs: Path) -> OwnServer:
         "max_connections": str(MAX_CONNECTIONS),
         # A crash of the process loses nothing that was written: only one of the machine would.
         "fsync": "off",
-        "ssl": "on",
-        "ssl_cert_file": str(files.server),
-        "ssl_key_file": str(files.server_key),
         "dynamic_shared_memory_type": "mmap",
     }
+    if tls:
+        settings |= {"ssl_cert_file": str(files.server), "ssl_key_file": str(files.server_key)}
+        settings["ssl"] = "on"
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     arguments = (str(programs / "postgres"), "-D", str(folder / "cluster"), *options)
     start = Start(f"postgres-{port}", arguments, answers, stop_signal=signal.SIGINT)
-    return OwnServer(ground, start, url, f"{url}?sslmode=verify-full&sslrootcert={files.ca}")
+    tls_url = f"{url}?sslmode=verify-full&sslrootcert={files.ca}" if tls else ""
+    return OwnServer(ground, start, url, tls_url)
 
 
 def _make_cluster(ground: Ground, programs: Path, folder: Path, secret: str) -> None:
