@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import Engine as Database
 
 from api.duties import Duties
@@ -152,6 +152,8 @@ def main() -> None:
             runner.stop()
 
     worker_shutting_down.connect(stop, weak=False)
+    # Whoever listens to this keeps Celery from setting up logs of its own: it would silence ours.
+    setup_logging.connect(_keep_our_logs)
     # Until Celery listens for it: work begins before that.
     signal.signal(signal.SIGTERM, _leave)
     try:
@@ -170,10 +172,16 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def _keep_our_logs(**_: object) -> None:
+    # configure_logging has been called.
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    logging.getLogger("kombu").setLevel(logging.WARNING)
+
+
 def _arguments(lane: str, queue_name: str) -> list[str]:
     name = f"{lane}-{os.getpid()}@{socket.gethostname()}"
     return [
-        *("worker", "-Q", queue_name, "--pool", "solo", "-n", name, "--loglevel", "warning"),
+        *("--quiet", "worker", "-Q", queue_name, "--pool", "solo", "-n", name),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
 

@@ -103,16 +103,16 @@ def _advance(
         "id": lease.id,
         "fence": lease.fence,
         "cursor": cursor,
+        "remaining": remaining,
+        "settled": len(step.ended) + len(step.retried),
     }
     if remaining == 0:
         statement = """
-            DELETE FROM chunk
-            WHERE app_id = :app_id AND id = :id AND fence = :fence AND cursor = :cursor"""
+            DELETE FROM chunk WHERE"""
     else:
         values |= {
             "intended": step.intended,
             "open": list(step.open),
-            "remaining": remaining,
             "lease": None if step.release else lease_seconds,
             "due": step.due_in_seconds if step.release else None,
         }
@@ -122,5 +122,8 @@ def _advance(
                 lease_until = clock_timestamp() + make_interval(secs => :lease),
                 due_at = CASE WHEN CAST(:due AS float8) > 0
                     THEN clock_timestamp() + make_interval(secs => :due) ELSE due_at END
-            WHERE app_id = :app_id AND id = :id AND fence = :fence AND cursor = :cursor"""
-    return connection.execute(text(statement), values).rowcount == 1
+            WHERE"""
+    # A step that does not add up must not be recorded: somebody would be lost for good.
+    condition = """ app_id = :app_id AND id = :id AND fence = :fence AND cursor = :cursor
+            AND chunk.remaining = :remaining + :settled"""
+    return connection.execute(text(statement + condition), values).rowcount == 1

@@ -29,26 +29,27 @@ class Opener:
 
     def open(self, chunk: OpenChunk, limit: int) -> None:
         """Prepare the next window of `chunk`, or drain or end it as its control row says."""
+        taken: list[int] = []
+        try:
+            self._open(chunk, limit, taken)
+        finally:
+            # Whatever failed, giving a connection back included: nobody may get lost.
+            if chunk.next is None:
+                chunk.put_back(taken)
+
+    def _open(self, chunk: OpenChunk, limit: int, taken: list[int]) -> None:
         now = time.monotonic()
         with self.database.connect() as connection:
             control = repository.read_control(connection, chunk.lease)
-            if not control.may_send():
-                _stop(chunk, control)
-                return
-            positions = chunk.take(window_size(limit, control.rate_per_second, limit))
-            try:
-                found = repository.read_recipients(connection, chunk.lease, control, positions)
-            except Exception:
-                chunk.put_back(positions)
-                raise
-        try:
-            window = self._prepare(chunk, control, found)
-            wait = self._permits(chunk, control, window)
-        except Exception:
-            chunk.put_back(positions)
-            raise
+            if control.may_send():
+                taken += chunk.take(window_size(limit, control.rate_per_second, limit))
+                found = repository.read_recipients(connection, chunk.lease, control, taken)
+        if not control.may_send():
+            _stop(chunk, control)
+            return
+        window = self._prepare(chunk, control, found)
+        wait = self._permits(chunk, control, window)
         if window is None or wait > pacing.HORIZON_SECONDS:
-            chunk.put_back(positions)
             chunk.drain(wait)
             return
         window.checked_at, window.not_before = now, time.monotonic() + wait

@@ -1,0 +1,84 @@
+"""Connections break at the worst moments: each step is recorded once, and nobody gets lost."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from api.worker import build_engine
+from core.database import open_engine
+from tests.chaos.relay import Link, relay_to_postgres
+from tests.chaos.stage import Books, Stage
+from tests.deadlines import wait_until
+
+_DEVICES = 300
+_EVERY = 3
+
+Break = Callable[[Link, int], bool]
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="relay-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def send_over(stage: Stage, folder: Path, command: bytes, break_: Break, policy: str) -> Books:
+    """Send while every third `command` to the database meets a break; return the end."""
+    stage.add_devices(_DEVICES)
+    seen = itertools.count(1)
+    broken = itertools.count()
+
+    def judge(link: Link, data: bytes) -> bool:
+        if command not in data or next(seen) % _EVERY:
+            return True
+        return break_(link, next(broken))
+
+    url = make_url(stage.scene.settings.require_database_url())
+    own_url = url.update_query_dict({"host": str(folder)})
+    message_id = stage.send(policy=policy)
+    with relay_to_postgres(Path(str(url.query["host"])), folder, judge):
+        database = open_engine(own_url.render_as_string(hide_password=False), pool_size=3)
+        engine = build_engine(stage.scene.settings, database, "campaign")
+
+        def work() -> bool:
+            stage.scene.duties.cut_due()
+            engine.run(lambda: False)
+            stage.scene.duties.sweep()
+            return stage.scene.read(message_id)["finished_at"] is not None
+
+        wait_until(work, 60, "the message ends")
+        database.dispose()
+    assert next(broken) >= 4
+    return stage.wait_end(message_id)
+
+
+@pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
+@pytest.mark.parametrize("stage", [{"chunk_size": 100}], indirect=True)
+def test_a_commit_without_an_answer(stage: Stage, short_folder: Path, policy: str) -> None:
+    def break_(link: Link, number: int) -> bool:
+        link.swallow = True
+        # In turns it holds and the answer is lost, or it does not even arrive.
+        return number % 2 == 0
+
+    books = send_over(stage, short_folder, b"COMMIT", break_, policy)
+
+    assert books.message["counts"]["accepted"] == _DEVICES
+    assert books.duplicates == 0
+
+
+@pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
+@pytest.mark.parametrize("stage", [{"chunk_size": 100}], indirect=True)
+def test_a_connection_that_breaks_when_all_is_read(
+    stage: Stage, short_folder: Path, policy: str
+) -> None:
+    books = send_over(stage, short_folder, b"ROLLBACK", lambda _link, _number: False, policy)
+
+    assert books.message["counts"]["accepted"] == _DEVICES
+    assert books.duplicates == 0
