@@ -12,7 +12,7 @@ class Unpacker:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._size = 0
+        self.unpacked = 0
         self._stream = zlib.decompressobj(_GZIP)
 
     def feed(self, piece: bytes) -> bytes:
@@ -21,11 +21,11 @@ class Unpacker:
             raise BadRequestError("The body goes on behind the end of its gzip stream.")
         try:
             # One byte more than the limit is enough to know.
-            data = self._stream.decompress(piece, self._limit - self._size + 1)
+            data = self._stream.decompress(piece, self._limit - self.unpacked + 1)
         except zlib.error as error:
             raise BadRequestError("The body is not gzip, though its header says so.") from error
-        self._size += len(data)
-        if self._size > self._limit:
+        self.unpacked += len(data)
+        if self.unpacked > self._limit:
             raise BodyTooLargeError(f"The limit is {self._limit} bytes, unpacked.")
         if self._stream.unused_data:
             raise BadRequestError("The body goes on behind the end of its gzip stream.")

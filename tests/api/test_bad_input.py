@@ -9,6 +9,7 @@ from sqlalchemy import text
 from starlette.types import Message
 
 from tests.api.doors import AppDoors, Doors, phone, pointers, problem
+from tests.api.village import apns_key
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -210,6 +211,30 @@ def test_a_bad_query_is_named(app: AppDoors, query: str, faults: dict[str, str])
     answer = app.client.get(f"/v1/people?{query}", headers=app.server)
 
     assert pointers(problem(answer, 422, "invalid_payload")) == faults
+
+
+def test_a_misspelt_parameter_is_named_and_not_passed_over(app: AppDoors) -> None:
+    document = problem(
+        app.client.get("/v1/people?limt=5&limit=5", headers=app.server), 422, "invalid_payload"
+    )
+
+    assert pointers(document) == {"query:limt": "unknown_field"}
+    assert "cursor, limit" in document["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(("quota", "status"), [(60.0, 200), (6e7, 200), (60.5, 422), (0.0, 422)])
+def test_a_whole_number_may_be_written_with_a_point(
+    app: AppDoors, quota: float, status: int
+) -> None:
+    made = app.client.post(f"{app.path}/credentials", headers=app.admin, json=apns_key()).json()
+
+    answer = app.client.patch(
+        f"{app.path}/credentials/{made['id']}",
+        headers=app.admin,
+        json={"quota_per_minute": quota},
+    )
+
+    assert answer.status_code == status
 
 
 def _count(doors: Doors, app: AppDoors, table: str) -> int:

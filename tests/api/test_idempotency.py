@@ -58,8 +58,8 @@ def test_keys_of_other_callers_and_routes_do_not_meet(doors: Doors, app: AppDoor
         assert "idempotent-replay" not in answer.headers
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256])
-def test_a_key_of_a_bad_length_is_refused(app: AppDoors, key: str) -> None:
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
+def test_a_key_that_is_too_long_or_unprintable_is_refused(app: AppDoors, key: str) -> None:
     problem(_make_key(app, key), 422, "idempotency_key_invalid")
 
 

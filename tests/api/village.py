@@ -81,7 +81,7 @@ class Village:
 
     def credential(self) -> str:
         """Return the id of a new credential."""
-        return str(self.post(f"{self.app.path}/credentials", _apns())["id"])
+        return str(self.post(f"{self.app.path}/credentials", apns_key())["id"])
 
     def message(self) -> str:
         """Return the id of a message that will be sent tomorrow."""
@@ -121,7 +121,8 @@ def service_account() -> dict[str, Any]:
     return {"kind": "service_account", "name": "Firebase", "service_account": account}
 
 
-def _apns() -> dict[str, Any]:
+def apns_key() -> dict[str, Any]:
+    """Return a credential for APNs that the door accepts."""
     return {
         "kind": "token",
         "name": "APNs",
