@@ -22,13 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `test`."""
     parser.add_argument("--long", action="store_true", help="run the full form of every proof")
     parser.add_argument(
-        "--external",
-        nargs="?",
-        const="any",
+        "--external", action="store_true", help="run what uses a server on external ones"
+    )
+    parser.add_argument(
+        "--servers",
+        default="any",
         choices=("any", "started", "newest"),
-        help="run what uses a server on external ones: by CARILLON_TEST_…_URL, else on their "
-        "standard ports, else started from this system's packages (any); all started (started); "
-        "PostgreSQL and Valkey of our own wheels on TCP (newest)",
+        help="which external ones: by CARILLON_TEST_…_URL, else on their standard ports, else "
+        "started from this system's packages (any); all started (started); PostgreSQL and Valkey "
+        "of our own wheels on TCP (newest)",
     )
     parser.epilog = "Everything else is handed to pytest."
 
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Run pytest in two processes and return its exit code."""
     long = ["--long"] if args.long else []
     command = [sys.executable, "-m", "pytest", *_DEFAULTS, *long, *args.passed_on]
-    with _servers(args.external) as addresses:
+    with _servers(args.servers if args.external else None) as addresses:
         return _run(command, {**os.environ, **addresses})
 
 
