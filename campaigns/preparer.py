@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segments.people.person import Person
-from segments.people.repository import find_by_ids
 from sqlalchemy import Engine
 
 from campaigns.content import for_platform, render_content
@@ -14,6 +12,8 @@ from delivery.chunks.chunk import MessageFacts
 from delivery.engine.ports import Recipient, Skipped
 from delivery.push import Notification
 from delivery.states import SuppressedReason
+from segments.people.person import Person
+from segments.people.repository import find_by_ids
 
 _PLATFORM_OF = {"ios": "ios", "ipados": "ios", "macos": "ios", "android": "android", "web": "web"}
 
