@@ -4,8 +4,8 @@ import argparse
 
 
 def port(text: str) -> int:
-    """Return a TCP port."""
-    return _within(text, 1, 65_535)
+    """Return a TCP port; 0 leaves the choice to us."""
+    return _within(text, 0, 65_535)
 
 
 def count(text: str) -> int:
