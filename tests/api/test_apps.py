@@ -38,8 +38,8 @@ def test_an_operator_sees_all_apps_and_a_bound_key_its_own(doors: Doors) -> None
     cursor: str | None = ""
     while cursor is not None:
         # Other tests have made apps here, too: more than fit on a page, perhaps.
-        query = {"limit": 200, **({"cursor": cursor} if cursor else {})}
-        page = doors.client.get("/v1/apps", params=query, headers=operator).json()
+        path = f"/v1/apps?limit=200{cursor and f'&cursor={cursor}'}"
+        page = doors.client.get(path, headers=operator).json()
         seen += [app["id"] for app in page["data"]]
         cursor = page["next_cursor"]
     assert {one.id, other.id} <= set(seen)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import URL
+
 _CHUNK = 65_536
 
 Opener = Callable[[], socket.socket]
@@ -122,9 +124,9 @@ def relay_to_port(host: str, port: int) -> Iterator[tuple[Relay, int]]:
 
 @contextlib.contextmanager
 def relay_to_postgres(
-    server: Path, folder: Path, judge: Callable[[Link, bytes], bool]
+    server: URL, folder: Path, judge: Callable[[Link, bytes], bool]
 ) -> Iterator[Relay]:
-    """Yield an open relay to the PostgreSQL whose socket lies in `server`; its own in `folder`."""
+    """Yield an open relay to a PostgreSQL, on TCP or on a socket; its own socket is in `folder`."""
     name = ".s.PGSQL.5432"
 
     def listen() -> socket.socket:
@@ -132,8 +134,10 @@ def relay_to_postgres(
         return socket.create_server(str(folder / name), family=socket.AF_UNIX)
 
     def connect() -> socket.socket:
+        if server.host:
+            return socket.create_connection((server.host, server.port or 5432))
         link = socket.socket(socket.AF_UNIX)
-        link.connect(str(server / name))
+        link.connect(f"{server.query['host']}/{name}")
         return link
 
     relay = Relay(listen, connect, judge)

@@ -41,9 +41,10 @@ def send_over(stage: Stage, folder: Path, command: bytes, break_: Break, policy:
         return break_(link, next(broken))
 
     url = make_url(stage.scene.settings.require_database_url())
-    own_url = url.update_query_dict({"host": str(folder)})
+    # What is not set is read by the driver from the query, or has its default there.
+    own_url = url._replace(host=None, port=None).update_query_dict({"host": str(folder)})
     message_id = stage.send(policy=policy)
-    with relay_to_postgres(Path(str(url.query["host"])), folder, judge):
+    with relay_to_postgres(url, folder, judge):
         database = open_engine(own_url.render_as_string(hide_password=False), pool_size=3)
         engine = build_engine(stage.scene.settings, database, "campaign")
 
