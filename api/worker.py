@@ -38,6 +38,8 @@ from delivery.retry import RetryRules
 _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _POOL_SIZE = 3
+# What gateways let one sender hold open at once. More would wait where no cancel reaches it.
+_STREAMS = 1_000
 # Beyond the timeout of a request: to record its outcome and hand the chunk back.
 _STOP_MARGIN_SECONDS = 5.0
 
@@ -84,8 +86,7 @@ class Runner:
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     """Return the delivery engine of one worker process, with its own connections to gateways."""
     box = SecretBox(settings.require_secret_keys())
-    # What has left a chunk must be on the wire, not in a queue where no cancel reaches it.
-    transport = CurlTransport(settings.gateway_ca_file, streams=settings.in_doubt_limit)
+    transport = CurlTransport(settings.gateway_ca_file, streams=_STREAMS)
     cache = RedisTokenCache.open(
         settings.require_redis_url(), box, prefix=f"{settings.redis_prefix}token:"
     )
@@ -113,6 +114,7 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         lease_seconds=settings.lease_seconds,
         in_doubt_limit=settings.in_doubt_limit,
         window_size=settings.window_size,
+        streams=_STREAMS,
         stop_seconds=settings.request_timeout_seconds + _STOP_MARGIN_SECONDS,
         max_chunks=64 if many else 8,
         claim_batch=32 if many else 4,

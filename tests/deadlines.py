@@ -1,5 +1,6 @@
 """Waiting for what shall come true, with a deadline instead of a guess."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -13,3 +14,8 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> floa
         assert time.monotonic() < started + seconds, f"not within {seconds:g} s: {what}"
         time.sleep(_LOOK_SECONDS)
     return time.monotonic() - started
+
+
+def note(words: str) -> None:
+    """Print a figure or a seed, which is shown when the test fails."""
+    sys.stdout.write(f"{words}\n")

@@ -12,6 +12,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from core.database import is_away
 from core.telemetry import log_event
 from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
@@ -44,6 +45,7 @@ class EngineOptions:
     lease_seconds: float
     in_doubt_limit: int
     window_size: int
+    streams: int  # pushes of one provider that may wait for an answer
     stop_seconds: float
     max_chunks: int = 8
     claim_batch: int = 4
@@ -121,7 +123,13 @@ class Engine:
     def _advance_all(self) -> int:
         finished = 0
         for chunk in list(self._chunks):
-            if self._advance(chunk):
+            try:
+                is_over = self._advance(chunk)
+            except Exception:
+                # Its lease runs out, and its policy decides; the other chunks go on.
+                _LOGGER.exception("chunk.defect", extra={"chunk_id": chunk.lease.id})
+                is_over = True
+            if is_over:
                 self._chunks.remove(chunk)
                 finished += 1
         return finished
@@ -145,9 +153,10 @@ class Engine:
             return
         try:
             self._opener.open(chunk, min(room, self._options.window_size))
-        except (DBAPIError, PoolTimeoutError) as error:
-            self._note_away("window.open_failed", error)
-        except Exception:
+        except Exception as error:
+            if is_away(error):
+                self._note_away("window.open_failed", error)
+                return
             # A defect of ours must not hold up the other chunks.
             _LOGGER.exception("window.defect", extra={"chunk_id": chunk.lease.id})
             chunk.drain(_DEFECT_PAUSE_SECONDS)
@@ -200,10 +209,19 @@ class Engine:
         may_leave = window.is_intended or chunk.at_least_once
         is_free = chunk.window is None or chunk.window.is_closed(now)
         if may_leave and is_free and window.pushes:
-            if self._may_still_leave(chunk, window):
+            if self._has_streams(window) and self._may_still_leave(chunk, window):
                 self._sender.send(chunk, chunk.depart(now))
         elif window.is_intended and not window.pushes:
             chunk.next = None
+
+    def _has_streams(self, window: Window) -> bool:
+        taken = sum(
+            len(other.unanswered)
+            for chunk in self._chunks
+            for other in chunk.departed
+            if other.provider is window.provider
+        )
+        return not taken or taken + len(window.pushes) <= self._options.streams
 
     def _may_still_leave(self, chunk: OpenChunk, window: Window) -> bool:
         now = time.monotonic()

@@ -71,11 +71,12 @@ class Crew:
         wait_until(lambda: member.says("worker.started"), 60, "a worker starts")
         return member
 
-    def scheduler(self) -> Member:
-        """Start a scheduler and wait until it ticks."""
-        member = self._start("api.scheduler")
-        wait_until(lambda: member.says("scheduler.started"), 60, "a scheduler starts")
-        return member
+    def start(self, lane: str = "campaign") -> Member:
+        """Start a scheduler and a worker, wait until both work, and return the worker."""
+        scheduler, worker = self._start("api.scheduler"), self._start("api.worker", lane)
+        wait_until(lambda: scheduler.says("scheduler.started"), 60, "a scheduler starts")
+        wait_until(lambda: worker.says("worker.started"), 60, "a worker starts")
+        return worker
 
     def _start(self, module: str, *arguments: str) -> Member:
         name = "-".join((*module.split(".")[1:], *arguments, str(len(self._members))))

@@ -6,6 +6,7 @@ import redis
 
 from api.services.pair import Pair
 from tests.chaos.stage import Stage
+from tests.deadlines import note
 
 _DEVICES = 600
 
@@ -15,8 +16,7 @@ def test_a_campaign_survives_the_loss_of_everything_in_redis(
 ) -> None:
     own_stage.add_devices(_DEVICES)
     own_stage.scene.sandbox.control.profile(latency=150)
-    own_stage.crew.scheduler()
-    own_stage.crew.worker()
+    own_stage.crew.start()
     message_id = own_stage.send()
 
     with redis.Redis.from_url(own_pair.redis_url) as client:
@@ -34,8 +34,7 @@ def test_a_campaign_goes_on_while_the_broker_is_away_and_after_it_returns(
 ) -> None:
     own_stage.add_devices(_DEVICES)
     own_stage.scene.sandbox.control.profile(latency=150)
-    own_stage.crew.scheduler()
-    worker = own_stage.crew.worker()
+    worker = own_stage.crew.start()
     message_id = own_stage.send()
 
     own_stage.wait_accepted(50)
@@ -48,7 +47,7 @@ def test_a_campaign_goes_on_while_the_broker_is_away_and_after_it_returns(
     assert books.message["counts"]["accepted"] == _DEVICES
     assert books.duplicates == 0
     assert again.message["counts"]["accepted"] == _DEVICES
-    worker.terminate(15)
+    note(f"the worker stopped in {worker.terminate(15):.1f} s")
 
 
 def test_without_a_broker_messages_are_taken_at_once_and_sent(
@@ -56,8 +55,7 @@ def test_without_a_broker_messages_are_taken_at_once_and_sent(
 ) -> None:
     own_stage.add_devices(3)
     own_pair.valkey.stop()
-    own_stage.crew.scheduler()
-    worker = own_stage.crew.worker("transactional")
+    worker = own_stage.crew.start("transactional")
 
     seconds, messages = [], []
     for _ in range(5):
@@ -66,6 +64,7 @@ def test_without_a_broker_messages_are_taken_at_once_and_sent(
         seconds.append(time.monotonic() - started)
     ends = [own_stage.wait_end(message_id) for message_id in messages]
 
+    note(f"the slowest answer took {max(seconds):.3f} s")
     assert max(seconds) < 1.0
     assert [books.message["counts"]["accepted"] for books in ends] == [3] * 5
-    worker.terminate(15)
+    note(f"the worker stopped in {worker.terminate(15):.1f} s")

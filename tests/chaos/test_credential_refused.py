@@ -44,8 +44,7 @@ def test_a_signing_key_that_apple_does_not_know(stage: Stage) -> None:
     sandbox = stage.scene.sandbox
     sandbox.control.revoke(sandbox.key.key_id)
     stage.add_devices(_DEVICES)
-    stage.crew.scheduler()
-    stage.crew.worker()
+    stage.crew.start()
 
     message_id = stage.send()
     waiting = wait_others(stage, message_id, _DEVICES - _IPHONES)
@@ -65,8 +64,7 @@ def test_a_signing_key_that_apple_does_not_know(stage: Stage) -> None:
 def test_a_service_account_that_google_has_revoked(stage: Stage, *, knows_a_token: bool) -> None:
     sandbox = stage.scene.sandbox
     stage.add_devices(_DEVICES)
-    stage.crew.scheduler()
-    stage.crew.worker()
+    stage.crew.start()
     if knows_a_token:
         stage.wait_end(stage.send())
         sandbox.control.reset()

@@ -70,8 +70,7 @@ def test_an_idempotency_key_works_across_a_restart(
 def test_a_campaign_survives_crashes_of_the_database(own_stage: Stage, own_pair: Pair) -> None:
     own_stage.add_devices(_DEVICES)
     own_stage.scene.sandbox.control.profile(latency={"p50": 150, "p99": 400, "max": 600})
-    own_stage.crew.scheduler()
-    worker = own_stage.crew.worker()
+    worker = own_stage.crew.start()
     message_id = own_stage.send()
 
     for progress in (50, 200, 350):

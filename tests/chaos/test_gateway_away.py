@@ -52,8 +52,7 @@ def test_the_message_says_so_and_ends_when_the_gateway_is_back(
 ) -> None:
     stage.add_devices(_DEVICES)
     line[0].cut()
-    stage.crew.scheduler()
-    stage.crew.worker()
+    stage.crew.start()
     message_id = stage.send()
 
     def all_wait() -> bool:
@@ -78,8 +77,7 @@ def test_what_was_on_its_way_ends_as_the_policy_says(
 ) -> None:
     stage.add_devices(_DEVICES)
     stage.scene.sandbox.control.profile(latency=300)
-    stage.crew.scheduler()
-    stage.crew.worker()
+    stage.crew.start()
     message_id = stage.send(policy=policy)
 
     stage.wait_accepted(_DEVICES // 3)

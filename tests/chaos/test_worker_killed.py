@@ -1,11 +1,11 @@
 """A worker is killed while windows are open: nobody is lost, and doubt stays within its bound."""
 
 import random
-import sys
 
 import pytest
 
 from tests.chaos.stage import Books, Stage
+from tests.deadlines import note
 
 _KILLS = 3
 
@@ -15,18 +15,25 @@ def kill_three_times(stage: Stage, policy: str, devices: int, seed: int) -> Book
     rng = random.Random(seed)
     stage.add_devices(devices)
     stage.scene.sandbox.control.profile(latency={"p50": 150, "p99": 400, "max": 600})
-    stage.crew.scheduler()
-    worker = stage.crew.worker()
+    worker = stage.crew.start()
     message_id = stage.send(policy=policy)
     share = devices // (_KILLS + 1)
     for kill in range(_KILLS):
         stage.wait_accepted(share * kill + rng.randint(share // 2, share))
         worker.kill()
+        note(f"kill {kill + 1}: {stage.accepted()} accepted, {in_doubt(stage)} in doubt")
+        if policy == "at_most_once":
+            assert in_doubt(stage) <= stage.scene.settings.in_doubt_limit
         worker = stage.crew.worker()
     books = stage.wait_end(message_id, 240)
     unknown = books.message["counts"]["unknown"]
-    sys.stdout.write(f"seed {seed}: {unknown} unknown, {books.duplicates} accepted twice\n")
+    note(f"seed {seed}: {unknown} unknown, {books.duplicates} accepted twice")
     return books
+
+
+def in_doubt(stage: Stage) -> int:
+    """Return how many recipients have an intent and no end."""
+    return int(stage.scene.scalar("SELECT coalesce(sum(cardinality(open)), 0) FROM chunk"))
 
 
 def check_at_most_once(stage: Stage, devices: int, seed: int) -> None:
