@@ -21,7 +21,8 @@ PublicId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 _SOME = Field(min_length=1, max_length=AUDIENCE_LIMIT)
 PeopleList = Annotated[list[ExternalId], _SOME]
 DeviceList = Annotated[list[PublicId], _SOME]
-Rate = Annotated[float, Field(gt=0, le=RATE_LIMIT_PER_SECOND)]
+# One push in a thousand seconds is the slowest: a message ends after a day.
+Rate = Annotated[float, Field(ge=0.001, le=RATE_LIMIT_PER_SECOND)]
 
 
 class Variant(Payload):

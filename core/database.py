@@ -6,6 +6,13 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    TimeoutError,  # noqa: A004 (that of the pool)
+)
 
 metadata = MetaData(
     naming_convention={
@@ -54,6 +61,13 @@ def open_engine(
 def _with_driver(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     return f"postgresql+psycopg{separator}{rest}" if scheme in {"postgres", "postgresql"} else url
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether the database does not answer, rather than refuse what it was told."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, (OperationalError, InterfaceError, InternalError, TimeoutError))
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Any]:

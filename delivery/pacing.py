@@ -7,6 +7,8 @@ from sqlalchemy import Engine, text
 
 # A window whose permits are further away than this goes back to the queue.
 HORIZON_SECONDS = 1.0
+# No message lives longer, and much larger intervals overflow.
+_LONGEST_COST_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def take(engine: Engine, limits: Sequence[Limit], pushes: int) -> float:
         for limit in sorted(limits, key=lambda limit: limit.scope):
             values = {
                 "scope": limit.scope,
-                "cost": pushes / limit.per_second,
+                "cost": min(pushes / limit.per_second, _LONGEST_COST_SECONDS),
                 "horizon": HORIZON_SECONDS,
             }
             found = connection.execute(_TAKE, values).scalar()

@@ -6,6 +6,15 @@ from sqlalchemy import Connection, text
 
 from delivery.chunks.chunk import Lease, Step
 
+_WORDS_LIMIT = 500
+
+
+def storable(words: str | None) -> str | None:
+    """Return words as PostgreSQL takes them: no NUL, no half characters, not endless."""
+    if words is None:
+        return None
+    return words.replace("\0", "").encode("utf-8", "replace").decode()[:_WORDS_LIMIT]
+
 
 def insert_ends(connection: Connection, lease: Lease, step: Step) -> None:
     """Write the terminal rows of a step, and their count as one delta."""
@@ -33,8 +42,8 @@ def insert_ends(connection: Connection, lease: Lease, step: Step) -> None:
             "device_ids": [lease.device_ids[end.position] for end in step.ended],
             "person_ids": [lease.person_ids[end.position] for end in step.ended],
             "states": [end.state for end in step.ended],
-            "reasons": [end.reason for end in step.ended],
-            "gateways": [end.gateway for end in step.ended],
+            "reasons": [storable(end.reason) for end in step.ended],
+            "gateways": [storable(end.gateway) for end in step.ended],
         },
     )
     _insert_deltas(connection, lease, Counter((end.state, end.reason or "") for end in step.ended))

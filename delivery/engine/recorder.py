@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from core.database import is_away
 from core.telemetry import log_event
 from delivery.chunks import repository
 from delivery.engine.open_chunk import OpenChunk
@@ -37,7 +38,11 @@ def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
         log_event(
             _LOGGER, "chunk.record_failed", chunk_id=chunk.lease.id, error=type(error).__name__
         )
-        return Recorded.AWAY
+        if is_away(error):
+            return Recorded.AWAY
+        # It would refuse the same step for ever: the lease runs out, and the policy decides.
+        _LOGGER.exception("chunk.step_refused", extra={"chunk_id": chunk.lease.id})
+        return Recorded.LOST
     if held:
         return Recorded.COMMITTED
     log_event(_LOGGER, "chunk.lease_lost", chunk_id=chunk.lease.id)

@@ -75,6 +75,7 @@ def test_a_campaign_is_careful_unless_told_otherwise(app: AppDoors) -> None:
         ({"collapse_id": "é" * 33}, "/collapse_id"),
         ({"collapse_id": ""}, "/collapse_id"),
         ({"rate_per_second": 0}, "/rate_per_second"),
+        ({"rate_per_second": 1e-300}, "/rate_per_second"),
         ({"send_at": "tomorrow"}, "/send_at"),
         ({"send_at": "2026-03-01T12:00:00"}, "/send_at"),
         ({"colour": "red"}, "/colour"),

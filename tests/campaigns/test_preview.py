@@ -80,4 +80,4 @@ def test_what_a_gateway_would_never_take_is_a_fault() -> None:
     found = on("ios", {"title": "{{ title }}"}, Person(1, "a", {"title": "\ud800"}, None, None,
                                                        None, NOW, NOW))  # fmt: skip
 
-    assert [fault.pointer for fault in found.faults] == ["/content/ios"]
+    assert [fault.pointer for fault in found.faults] == ["/content/title"]

@@ -134,3 +134,35 @@ def test_a_message_that_can_not_be_cut_fails_and_holds_up_nobody(scene: Scene) -
     assert scene.read(broken)["state"] == "failed"
     assert scene.read(broken)["failed_reason"]
     assert scene.read(fine)["state"] == "finished"
+
+
+def test_words_that_can_not_be_stored_hold_up_nobody(scene: Scene) -> None:
+    scene.add_device(None, fcm_token("accepted", 1))
+    everybody = {"to": {"all": True}}
+    skips = '{{ skip("a\\x00b\\ud800") }}'
+    poison = scene.post("/v1/messages", {**everybody, "content": {"title": skips}})
+    fine = scene.post("/v1/messages", {**everybody, "content": {"title": "Hello"}})
+
+    scene.work()
+
+    assert scene.assert_adds_up(poison["id"])["reasons"] == {
+        "suppressed": {"skipped_by_template": 1}
+    }
+    assert scene.assert_adds_up(fine["id"])["counts"]["accepted"] == 1
+
+
+def test_a_chunk_the_database_refuses_holds_up_nobody(scene: Scene) -> None:
+    scene.add_device(None, fcm_token("accepted", 1))
+    everybody = {"to": {"all": True}}
+    broken = scene.post("/v1/messages", {**everybody, "content": {"title": "A"}})
+    fine = scene.post("/v1/messages", {**everybody, "content": {"title": "B"}})
+    scene.duties.cut_due()
+    # No door lets such a rate in; a defect of ours might.
+    scene.run_sql(
+        "UPDATE message SET rate_per_second = 'NaN' WHERE public_id = :id", id=broken["id"]
+    )
+
+    scene.work()
+
+    assert scene.assert_adds_up(fine["id"])["counts"]["accepted"] == 1
+    assert scene.assert_adds_up(broken["id"])["open"] in {0, 1}
