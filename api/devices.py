@@ -75,7 +75,8 @@ def register(call: DeviceCall, body: DevicePayload, secret: DeviceSecret = None)
     A new one gets a secret, shown this once (201). A known one is updated (200) when the request
     shows that secret, or comes with a server's key; an app that has lost the secret registers
     under a fresh installation id, and its token moves there. A client key makes anonymous
-    devices; with `person` it needs the `signature` of the app's server.
+    devices; with `person` it needs the `signature` of the app's server, and an `Idempotency-Key`
+    counts only from 32 characters on, as the stored answer holds the secret: take random ones.
     """
     claim = claim_of(call, secret)
     target = plan_target(

@@ -19,6 +19,8 @@ from api.errors import (
 
 _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _NO_APP = 0
+# Nobody guesses that many characters, if they are random.
+_SECRET_LENGTH = 32
 
 
 def run_once(call: Call, work: Callable[[Connection], Answer]) -> Response:
@@ -27,6 +29,7 @@ def run_once(call: Call, work: Callable[[Connection], Answer]) -> Response:
     With an `Idempotency-Key` header the answer is stored (sealed) in the same transaction; a
     repetition gets it again with `Idempotent-Replay: true` and `work` does not run. `work` must
     change nothing but the database, and may run again when it collides with another transaction.
+    With a client's key a header that could be guessed is ignored.
     What it raises rolls everything back, and is not stored. Act after the commit (nudges) on
     what `work` left in its closure: a replay then has left nothing.
     """
@@ -35,6 +38,8 @@ def run_once(call: Call, work: Callable[[Connection], Answer]) -> Response:
         return call.answer(work)
     if not _KEY.fullmatch(key):
         raise IdempotencyKeyInvalidError
+    if _is_public(call) and len(key) < _SECRET_LENGTH:
+        return call.answer(work)
     return call.transact(lambda connection: _stored_or_new(connection, call, key, work))
 
 
@@ -42,7 +47,7 @@ def _stored_or_new(
     connection: Connection, call: Call, key: str, work: Callable[[Connection], Answer]
 ) -> Response:
     app_id = call.principal.app.id if call.principal.app else _NO_APP
-    key_hash = hashlib.sha256(f"{call.principal.key_id}\n{call.route}\n{key}".encode()).digest()
+    key_hash = _hash_key(call, key)
     lock = int.from_bytes(hashlib.sha256(key_hash).digest()[:8], signed=True)
     if not repository.try_lock(connection, lock):
         raise IdempotencyKeyInUseError
@@ -60,6 +65,22 @@ def _stored_or_new(
         repository.StoredAnswer(call.body_hash, answer.status, sealed),
     )
     return json_response(body, answer.status, answer.headers)
+
+
+def _is_public(call: Call) -> bool:
+    """Tell whether strangers share the API key, as all phones do.
+
+    Among them only an idempotency key that nobody guesses shows whose answer it is, and the
+    answer may hold a device's secret.
+    """
+    return call.principal.kind == "client"
+
+
+def _hash_key(call: Call, key: str) -> bytes:
+    digest = hashlib.sha256(f"{call.principal.key_id}\n{call.route}\n{key}".encode())
+    if _is_public(call):
+        digest.update(call.body_hash)
+    return digest.digest()
 
 
 def _replay(call: Call, stored: repository.StoredAnswer) -> Response:

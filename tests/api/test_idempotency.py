@@ -117,3 +117,51 @@ def test_twenty_at_once_make_one_key(app: AppDoors) -> None:
     assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
     assert len(_made(app)) == 1
     assert _make_key(app, "rush").headers["idempotent-replay"] == "true"
+
+
+_RANDOM = "b3d1c7f0a59e4d2c8b6f1e0d9c7a5342"
+
+
+def _register(app: AppDoors, key: str, body: dict[str, Any]) -> httpx2.Response:
+    headers = {**app.phone, "Idempotency-Key": key}
+    return app.client.post("/v1/devices", headers=headers, json=body)
+
+
+def test_a_phone_that_lost_its_answer_gets_its_secret_with_a_key_nobody_guesses(
+    app: AppDoors,
+) -> None:
+    body = phone()
+
+    first, second = (_register(app, _RANDOM, body) for _ in range(2))
+
+    assert (first.status_code, first.content) == (201, second.content)
+    assert second.json()["secret"]
+    assert second.headers["idempotent-replay"] == "true"
+
+
+def test_with_a_client_key_a_key_that_is_guessed_tells_no_secret(app: AppDoors) -> None:
+    body = phone()
+    guessable = _RANDOM[:-1]
+
+    first, second = (_register(app, guessable, body) for _ in range(2))
+
+    assert first.status_code == 201
+    problem(second, 409, "device_secret_missing")
+    assert first.json()["secret"] not in second.text
+    problem(_register(app, " ", body), 422, "idempotency_key_invalid")
+
+
+def test_phones_with_the_same_key_do_not_meet(app: AppDoors) -> None:
+    answers = [_register(app, _RANDOM, phone()) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json()["id"] != answers[1].json()["id"]
+
+
+def test_a_server_gets_its_answer_again_with_any_key(app: AppDoors) -> None:
+    headers, body = {**app.server, "Idempotency-Key": "one"}, phone()
+
+    answers = [app.client.post("/v1/devices", headers=headers, json=body) for _ in range(2)]
+
+    assert answers[0].content == answers[1].content
+    assert answers[1].headers["idempotent-replay"] == "true"
