@@ -1,5 +1,6 @@
 """Which column becomes what: mappings as callers write them, and what unmapped columns become."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -92,8 +93,8 @@ class ColumnMap:
         there = f"The columns are: {', '.join(columns[:_LISTED])}{more}."
         _refuse("The file has no column {}.", self.given.keys() - set(columns), there)
         found = [self.target_of(column) for column in columns]
-        pointers = [target.pointer for target in found if target is not None]
-        twice = {pointer for pointer in pointers if pointers.count(pointer) > 1}
+        pointers = Counter(target.pointer for target in found if target is not None)
+        twice = {pointer for pointer, count in pointers.items() if count > 1}
         _refuse("Several columns go to {}.", twice, there)
         lacking = {name for name in self.rules.required if f"/{name}" not in pointers}
         _refuse("No column gives {}. Map one, as in COLUMN=FIELD.", lacking, there)
