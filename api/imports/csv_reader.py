@@ -1,6 +1,7 @@
 """CSV as records. A line that can not be read costs only itself, broken quotes included."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from api.imports.record import LineFault, Record
 DELIMITERS = (",", ";", "\t", "|")
 # A quote that nobody closes must not swallow the file.
 _SPAN_LINES = 1_000
+COLUMN_LIMIT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,9 @@ class CsvReader:
 
 def read_header(lines: Lines, delimiter: str | None) -> Header:
     """Read the header; raise `UnreadableFileError`. The delimiter is found when none is given."""
-    first = lines.read()
+    first = lines.read(skips=False)
     while first is not None and first.data is not None and not first.data.strip():
-        first = lines.read()
+        first = lines.read(skips=False)
     if first is None:
         raise UnreadableFileError("The file is empty.")
     text = (first.data or b"").removeprefix(BYTE_ORDER_MARK)
@@ -105,9 +107,13 @@ def _check_text(header: bytes) -> None:
 
 
 def _check_names(columns: Sequence[str]) -> None:
+    if len(columns) > COLUMN_LIMIT:
+        raise UnreadableFileError(
+            f"The header has {len(columns)} columns, the limit is {COLUMN_LIMIT}."
+        )
     if "" in columns:
         raise UnreadableFileError(f"Column {columns.index('') + 1} has no name in the header.")
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = sorted(name for name, count in Counter(columns).items() if count > 1)
     if twice:
         raise UnreadableFileError(f"The header has {', '.join(twice)} more than once.")
 

@@ -1,6 +1,7 @@
 """Physical lines of a byte stream: numbered, limited in length, and given back when misread."""
 
 import gzip
+import sys
 import zlib
 from collections import deque
 from collections.abc import Sequence
@@ -24,19 +25,25 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """Reads lines with at most one limit of bytes in memory."""
+    """Reads lines with at most one limit of bytes in memory; the line behind `last` is refused."""
 
-    def __init__(self, stream: BinaryIO, position: int = 0, number: int = 0) -> None:
+    def __init__(
+        self, stream: BinaryIO, position: int = 0, number: int = 0, *, last: int = sys.maxsize
+    ) -> None:
         self._stream = stream
+        self._last = last
         self._end = position
         self._count = number
         self._given_back: deque[Line] = deque()
         self.position = position
         self.number = number
 
-    def read(self) -> Line | None:
-        """Return the next line, None behind the last."""
-        line = self._given_back.popleft() if self._given_back else self._next()
+    def read(self, *, skips: bool = True) -> Line | None:
+        """Return the next line, None behind the last.
+
+        Without `skips` the rest of a line that is too long is not read, for those who then stop.
+        """
+        line = self._given_back.popleft() if self._given_back else self._next(skips=skips)
         if line is not None:
             self.position, self.number = line.end, line.number
         return line
@@ -46,14 +53,14 @@ class Lines:
         self._given_back.extendleft(reversed(lines))
         self.position, self.number = before.end, before.number
 
-    def _next(self) -> Line | None:
+    def _next(self, *, skips: bool) -> Line | None:
         try:
             data = self._stream.readline(LINE_LIMIT + 1)
             if not data:
                 return None
             self._end += len(data)
             fits = len(data) <= LINE_LIMIT or data.endswith(b"\n")
-            if not fits:
+            if skips and not fits:
                 self._skip_rest()
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise UnreadableFileError(
@@ -61,6 +68,8 @@ class Lines:
                 "Pack it again; what was imported stays."
             ) from error
         self._count += 1
+        if self._count > self._last:
+            raise UnreadableFileError(f"The first {self._last} lines hold none to import.")
         return Line(self._count, self._end, data if fits else None)
 
     def _skip_rest(self) -> None:

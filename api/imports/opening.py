@@ -4,11 +4,13 @@ import contextlib
 import gzip
 import hashlib
 import io
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from api.imports.bounded import BoundedStream
 from api.imports.csv_reader import CsvReader, read_header
 from api.imports.errors import InvalidMappingError, UnreadableFileError
 from api.imports.filling import CellFiller, column_of
@@ -19,6 +21,14 @@ from api.imports.record import Format, ImportOptions, Reader
 
 _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 16
+# A header and a line of the greatest size fit in.
+HEAD_LIMIT = 4 << 20
+# Blank lines cost time, not bytes.
+HEAD_LINES = 50_000
+# Tables seldom pack to less than a twentieth; a small file that becomes a huge one is an attack.
+_UNPACKED_RATIO = 100
+_UNPACKED_FLOOR = 100_000_000
+_UNPACKED_CEILING = 10_000_000_000
 Columns = tuple[tuple[str, Target | None], ...]
 
 
@@ -76,32 +86,58 @@ def open_reader(file: BinaryIO, options: ImportOptions, place: Place | None = No
     Raises `UnreadableFileError` and `InvalidMappingError` for what is wrong with the whole file.
     """
     try:
-        return _open(file, options, place or Place())
+        return _open(file, options, place or Place(), is_head=False)
     except BaseException:
         file.close()
         raise
 
 
-def _open(file: BinaryIO, options: ImportOptions, start: Place) -> OpenFile:
+def unpacked_limit(packed: int) -> int:
+    """Return how many bytes may come out of a gz file of `packed` bytes."""
+    return min(max(packed * _UNPACKED_RATIO, _UNPACKED_FLOOR), _UNPACKED_CEILING)
+
+
+def _open(file: BinaryIO, options: ImportOptions, start: Place, *, is_head: bool) -> OpenFile:
     columns = map_columns(options)
     packed = file.read(len(_GZIP)) == _GZIP
-    file.seek(0)
-    raw = gzip.GzipFile(fileobj=file) if packed else file
+    raw = _head(file, is_packed=packed) if is_head else _whole(file, is_packed=packed)
     # Lines are read by the million: the buffer must be the one that is written in C.
-    stream: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", raw), _BUFFER)
+    stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
+    last = HEAD_LINES if is_head else sys.maxsize
     chosen = options.format or _sniff(stream)
     if chosen == "jsonl":
         _skip(stream, start.position)
-        reader: Reader = JsonReader(Lines(stream, start.position, start.line), columns)
+        lines = Lines(stream, start.position, start.line, last=last)
+        reader: Reader = JsonReader(lines, columns)
         named: Columns = ()
     else:
-        reader, named = _open_csv(stream, options, columns, start)
+        reader, named = _open_csv(Lines(stream, last=last), stream, options, columns, start)
     return OpenFile(reader, named, file, packed)
 
 
+def _whole(file: BinaryIO, *, is_packed: bool) -> io.RawIOBase:
+    limit = unpacked_limit(file.seek(0, io.SEEK_END))
+    file.seek(0)
+    if not is_packed:
+        return cast("io.RawIOBase", file)
+    words = f"The gz file unpacks to more than {limit} bytes. Import it unpacked, or in parts."
+    return BoundedStream(gzip.GzipFile(fileobj=file), limit, words)
+
+
+def _head(file: BinaryIO, *, is_packed: bool) -> io.RawIOBase:
+    file.seek(0)
+    words = f"The first {HEAD_LIMIT} bytes of the file hold no line to import."
+    if not is_packed:
+        return BoundedStream(file, HEAD_LIMIT, words)
+    # What is packed needs a limit, too: gz may hold any number of bytes that unpack to none.
+    front = io.BufferedReader(BoundedStream(file, HEAD_LIMIT, words), _BUFFER)
+    return BoundedStream(gzip.GzipFile(fileobj=front), HEAD_LIMIT, words)
+
+
 def check_file(file: BinaryIO, options: ImportOptions) -> None:
-    """Raise when nothing of `file` can be imported; closes it."""
-    with contextlib.closing(open_reader(file, options)) as opened:
+    """Raise when nothing of `file` can be imported; closes it. Reads only its beginning."""
+    with contextlib.closing(file):
+        opened = _open(file, options, Place(), is_head=True)
         is_empty = next(iter(opened.reader), None) is None
     if is_empty:
         raise UnreadableFileError("The file has no line to import.")
@@ -121,9 +157,12 @@ def check_path(path: Path, options: ImportOptions) -> None:
 
 
 def _open_csv(
-    stream: io.BufferedReader, options: ImportOptions, columns: ColumnMap, start: Place
+    lines: Lines,
+    stream: io.BufferedReader,
+    options: ImportOptions,
+    columns: ColumnMap,
+    start: Place,
 ) -> tuple[Reader, Columns]:
-    lines = Lines(stream)
     header = read_header(lines, options.delimiter)
     targets = columns.targets(header.columns)
     if start.position > header.position:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.imports.csv_reader import COLUMN_LIMIT
 from api.imports.errors import UnreadableFileError
 from api.imports.lines import LINE_LIMIT
 from api.imports.opening import Place, open_reader
@@ -149,6 +150,8 @@ def test_reading_goes_on_behind_any_record() -> None:
         (b"external_id\0\n1\n", "not a text file"),
         (b"external_id,\n1,2\n", "Column 2 has no name"),
         (b"external_id,a,a\n1,2,3\n", "more than once"),
+        pytest.param(b"a,b" * 500_000, "not a text file", id="a header over the limit of a line"),
+        pytest.param(b"x," * 500_000 + b"x\n1\n", "has 500001 columns", id="columns"),
         (b'external_id,"a\n1,2\n', "quote is not closed"),
         (b"external_id,a\r1,2\r", "CR alone"),
         (b"[1]", "JSON list"),
@@ -160,3 +163,15 @@ def test_reading_goes_on_behind_any_record() -> None:
 def test_a_file_that_is_none_is_refused_in_one_sentence(data: bytes, words: str) -> None:
     with pytest.raises(UnreadableFileError, match=words):
         read(data)
+
+
+def test_as_many_columns_as_the_limit_are_read_and_one_more_is_refused() -> None:
+    names = ["external_id", *(f"a{number}" for number in range(1, COLUMN_LIMIT))]
+    cells = ",".join(["u1"] * COLUMN_LIMIT)
+
+    (record,) = read(f"{','.join(names)}\n{cells}\n".encode())
+
+    assert record.payload is not None
+    assert len(record.payload["attributes"]) == COLUMN_LIMIT - 1
+    with pytest.raises(UnreadableFileError, match="has 2001 columns, the limit is 2000"):
+        read(f"{','.join(names)},more\n{cells},x\n".encode())
