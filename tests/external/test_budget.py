@@ -77,8 +77,8 @@ def test_the_platform_stays_within_its_budget(stage: Stage, api_url: str) -> Non
             return [http.get("/v1/messages").status_code for _ in range(_CALLS)]
 
         with watched(database_url) as peaks, ThreadPoolExecutor(_CALLERS) as callers:
-            stage.crew.scheduler()
-            for lane in LANES:
+            stage.crew.start("campaign")
+            for lane in set(LANES) - {"campaign"}:
                 stage.crew.worker(lane)
             message_id = http.post("/v1/messages", json=body).json()["id"]
             statuses = [one for called in callers.map(call, range(_CALLERS)) for one in called]

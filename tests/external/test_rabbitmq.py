@@ -122,8 +122,7 @@ def test_without_rabbitmq_messages_are_taken_at_once_sent_and_the_worker_comes_b
     folder.mkdir()
     with behind_relay(urls, sandbox, folder) as (behind, relay, silent):
         behind.add_devices(3)
-        behind.crew.scheduler()
-        worker = behind.crew.worker("transactional")
+        worker = behind.crew.start("transactional")
         wait_until(lambda: has_consumer(rabbitmq.url, "transactional"), 60, "the worker listens")
 
         relay.cut() if fault == "refused" else silent.set()

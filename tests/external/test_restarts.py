@@ -19,8 +19,7 @@ def send_through(stage: Stage, server: OwnServer) -> tuple[Books, Member]:
     """Send a campaign; restart the server and kill it on its way."""
     stage.add_devices(_DEVICES)
     stage.scene.sandbox.control.profile(latency={"p50": 150, "p99": 400, "max": 600})
-    stage.crew.scheduler()
-    worker = stage.crew.worker()
+    worker = stage.crew.start()
     message_id = stage.send(policy="at_most_once")
     stage.wait_accepted(50)
     server.restart()
