@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import Connection, Engine
@@ -16,6 +17,10 @@ from tests.databases import cloned, ensure_template
 from tests.external.packages import MissingError
 from tests.external.scheduling import OwnServersTogether
 from tests.servers import SERVERS, Servers
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("carillon", deadline=None)
+hypothesis.settings.load_profile("carillon")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
