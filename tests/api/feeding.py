@@ -3,6 +3,7 @@
 Only parts of a request that are meant to be valid are touched; what is wrong on purpose stays.
 """
 
+import json
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,6 +28,7 @@ _IN_PATHS: dict[str, Callable[[Village], str]] = {
     "import_id": Village.import_id,
 }
 _SHOWN = ("title", "body", "badge", "data", "deep_link")
+_CONTENT_BYTES = 3_000
 _WISHES = {"if-match", "if-none-match", "carillon-device-secret", "idempotency-key"}
 
 
@@ -171,7 +173,9 @@ def _audience(to: dict[str, Any], village: Village) -> None:
 
 
 def _content(content: dict[str, Any]) -> None:
-    """Show something, and use no brace that begins a template."""
+    """Show something, and weigh no more than a gateway takes: many texts can not all be long."""
+    if len(json.dumps(content)) > _CONTENT_BYTES:
+        content.clear()
     if not any(content.get(name) for name in _SHOWN):
         content["title"] = "Hello"
 
