@@ -1,6 +1,5 @@
 """Bad input at real routes: always a problem with its place, never a 5xx, nothing written."""
 
-import asyncio
 from typing import Any
 
 import httpx2
@@ -10,6 +9,7 @@ from starlette.types import Message
 
 from tests.api.doors import AppDoors, Doors, phone, pointers, problem
 from tests.api.village import apns_key
+from tests.fixtures.loops import run_apart
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -106,7 +106,7 @@ def test_an_endless_body_without_a_length_is_cut_off(doors: Doors, app: AppDoors
     async def serve() -> None:
         await doors.client.app(scope, receive, send)
 
-    asyncio.run(serve())
+    run_apart(serve())
 
     assert answers[0]["status"] == 413
     assert taken <= limit + 100_000

@@ -34,7 +34,7 @@ class Place:
     client: DemoClient
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium of this system."""
     program = next(filter(None, map(shutil.which, _NAMES)), None)

@@ -13,6 +13,7 @@ from aioapns.common import NotificationResult
 from aioapns.connection import APNsTLSClientProtocol
 
 from delivery.sandbox.tokens import apns_token, fcm_token
+from tests.fixtures.loops import run_apart
 from tests.fixtures.sandbox import TOPIC, Sandbox, trust
 
 _SENDER = Path(__file__).with_name("firebase_sender.py")
@@ -109,7 +110,7 @@ def test_aioapns_sends_through_it(sandbox: Sandbox, protocols: list[str]) -> Non
     accepted = [apns_token("accepted", serial) for serial in range(50)]
     tokens = accepted + [apns_token(name, 1) for name in names]
 
-    results = asyncio.run(_send_with_aioapns(sandbox, tokens, protocols))
+    results = run_apart(_send_with_aioapns(sandbox, tokens, protocols))
 
     assert [result.status for result in results[:50]] == ["200"] * 50
     assert [(result.status, result.description) for result in results[50:]] == [
