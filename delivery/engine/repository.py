@@ -11,17 +11,20 @@ from delivery.engine.ports import Control, Recipient
 from delivery.fanout import PUSH_KINDS
 from delivery.states import RecipientState, SuppressedReason
 
+# OFFSET 0 makes each look-up go by the id of the device. Just after an import the planner knows
+# nothing of the tables yet; left to itself it reads all devices of the app for every window.
 _RECIPIENTS = """
 SELECT w.position, w.device_id, w.person_id AS planned_person_id, d.person_id, d.platform,
        d.locale, d.time_zone, d.permission, t.id AS target_id, t.token, t.kind, t.topic,
        t.state
 FROM unnest(CAST(:positions AS int4[]), CAST(:device_ids AS int8[]),
             CAST(:person_ids AS int8[])) AS w(position, device_id, person_id)
-LEFT JOIN device d ON d.app_id = :app_id AND d.id = w.device_id
 LEFT JOIN LATERAL (
-    SELECT t.* FROM target t
-    WHERE t.app_id = :app_id AND t.device_id = w.device_id AND t.kind = ANY(:kinds)
-      AND t.provider = :provider
+    SELECT d.* FROM device d WHERE d.app_id = :app_id AND d.id = w.device_id OFFSET 0) d ON true
+LEFT JOIN LATERAL (
+    SELECT t.*
+    FROM (SELECT * FROM target WHERE app_id = :app_id AND device_id = w.device_id OFFSET 0) t
+    WHERE t.kind = ANY(:kinds) AND t.provider = :provider
       AND t.environment IS NOT DISTINCT FROM CAST(:environment AS text)
     ORDER BY t.state = 'active' DESC, t.registered_at DESC LIMIT 1) t ON true
 ORDER BY w.position

@@ -100,9 +100,17 @@ def find_ids(connection: Connection, app_id: int, external_ids: Sequence[str]) -
 
 def find_by_ids(connection: Connection, app_id: int, ids: Sequence[int]) -> list[Person]:
     """Return the people with these inner ids, in no order."""
-    statement = sa.select(*_COLUMNS).where(
-        person.c.app_id == app_id, person.c.id == sa.any_(sa.bindparam("ids"))
+    wanted = sa.func.unnest(sa.cast(sa.bindparam("ids"), sa.ARRAY(sa.BigInteger)))
+    one = wanted.table_valued("id").render_derived()
+    # OFFSET 0 makes each look-up go by the id. Just after an import the planner knows nothing of
+    # the table yet; left to itself it reads all people of the app for every window.
+    found = (
+        sa.select(*_COLUMNS)
+        .where(person.c.app_id == app_id, person.c.id == one.c.id)
+        .offset(0)
+        .lateral()
     )
+    statement = sa.select(*found.c).select_from(one.join(found, sa.true()))
     return [Person(*row) for row in connection.execute(statement, {"ids": list(ids)})]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from psycopg.errors import ConnectionTimeout
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from campaigns.preparer import TemplatePreparer
@@ -9,18 +10,28 @@ from delivery.chunks import repository
 from delivery.chunks.chunk import Lease
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
+from delivery.engine.repository import read_control, read_recipients
 from delivery.push import Provider
 from delivery.sandbox.tokens import fcm_token
 from tests.e2e.scene import Scene
 
 
-def claim_one(scene: Scene) -> OpenChunk:
-    for serial in range(3):
-        scene.add_device(None, fcm_token("accepted", serial))
+def add_phones(scene: Scene, count: int) -> None:
+    common = {"provider": "fcm", "kind": "token", "platform": "android", "permission": "granted"}
+    devices = [
+        {**common, "installation_id": f"inst-{serial:06}", "token": fcm_token("accepted", serial)}
+        for serial in range(count)
+    ]
+    for start in range(0, count, 1_000):
+        scene.post("/v1/devices/batch", {"devices": devices[start : start + 1_000]})
+
+
+def claim_one(scene: Scene, count: int = 3) -> OpenChunk:
+    add_phones(scene, count)
     scene.post("/v1/messages", {"to": {"all": True}, "content": {"title": "Hello"}})
     scene.duties.cut_due()
     with scene.database.begin() as connection:
-        (lease,) = repository.claim(connection, "transactional", "test", lease_seconds=60, limit=5)
+        lease, *_ = repository.claim(connection, "transactional", "test", lease_seconds=60, limit=5)
     return OpenChunk(lease, 60.0)
 
 
@@ -36,3 +47,26 @@ def test_recipients_return_when_the_credential_can_not_be_read(scene: Scene) -> 
 
     assert list(chunk.queue) == [0, 1, 2]
     assert chunk.next is None
+
+
+def test_a_window_reads_its_own_devices_only_whatever_the_planner_knows(scene: Scene) -> None:
+    chunk = claim_one(scene, 2_000)
+
+    with scene.database.connect() as connection:
+        control = read_control(connection, chunk.lease)
+        before = rows_read(connection)
+        recipients, _ = read_recipients(connection, chunk.lease, control, range(20))
+        after = rows_read(connection)
+
+    assert len(recipients) == 20
+    assert {table: after[table] - before[table] for table in after} == {"device": 20, "target": 20}
+
+
+def rows_read(connection: Connection) -> dict[str, int]:
+    found = connection.execute(
+        text(
+            "SELECT relname, seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables "
+            "WHERE relname IN ('device', 'target')"
+        )
+    )
+    return {one.relname: one.rows for one in found}
