@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from delivery.outcome import Outcome
+from delivery.transport import Fields
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -49,11 +50,15 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A push as it goes on the wire: path, headers that vary, body within the size limit."""
+    """A push as it goes on the wire, its body within the size limit.
+
+    `headers` are the same for many pushes, `varying` differ between them.
+    """
 
     push: Push
     path: str
-    headers: tuple[tuple[str, str], ...]
+    headers: Fields
+    varying: Fields
     body: bytes
 
 

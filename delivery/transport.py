@@ -3,16 +3,21 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
+
+Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Which connections may carry a request.
+class Endpoint:
+    """Where requests go and as whom: this decides which connections may carry them.
 
-    `binding` names the credential: APNs ties a connection to a team, key or certificate, so
-    requests under different bindings never share one. Certificate and key are PEM text.
+    `origin` is `https://host[:port]`. `binding` names the credential: APNs ties a connection to
+    a team, key or certificate, so requests under different bindings never share one. Certificate
+    and key are PEM text.
     """
 
+    origin: str
     binding: str
     certificate: str | None = None
     private_key: str | None = field(default=None, repr=False)
@@ -20,12 +25,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One POST. `url` is absolute; header names are lower case."""
+    """One POST. `path` begins with a slash; header names are lower case.
 
-    url: str
-    headers: tuple[tuple[str, str], ...]
+    `headers` are the same for many requests, `varying` differ between them: a transport may keep
+    the first with its peer. Neither holds a line break or the fields that HTTP/2 itself sets.
+    """
+
+    endpoint: Endpoint
+    path: str
+    headers: Fields
+    varying: Fields
     body: bytes
-    identity: Identity
     timeout_seconds: float
 
 
@@ -42,22 +52,33 @@ class Answer:
 class NotProcessed:
     """Never written whole, refused, or beyond GOAWAY's last id: safe to send again.
 
-    `fault` is `connect`, `certificate` (the server's is not trusted) or `refused`.
+    `fault` is `connect` (no connection), `certificate` (one side does not trust the other's),
+    `refused` (by the gateway), `unsent` (never written whole) or `too_large` (its headers are
+    over the gateway's limit). `debug` is what a gateway said with its GOAWAY.
     """
 
     fault: str
     reason: str
+    debug: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Written whole, and no answer came."""
+    """Written whole, and no answer came. `debug` is what a gateway said with its GOAWAY."""
 
     reason: str
+    debug: bytes = b""
 
 
 Result = Answer | NotProcessed | Ambiguous
 Done = Callable[[Result], None]
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return the origin of an absolute URL, and its path with the query."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return f"{parts.scheme}://{parts.netloc}", f"{path}?{parts.query}" if parts.query else path
 
 
 class Transport(Protocol):
@@ -69,6 +90,10 @@ class Transport(Protocol):
 
     def pump(self, timeout_seconds: float) -> None:
         """Make progress, waiting at most this long for the network."""
+        ...
+
+    def retire(self, endpoint: Endpoint) -> None:
+        """Let the connections of an endpoint end as soon as they carry nothing."""
         ...
 
     def in_flight(self) -> int:

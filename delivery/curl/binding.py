@@ -10,7 +10,7 @@ import pycurl
 
 from delivery.curl.handle import Handle
 from delivery.curl.options import Options
-from delivery.transport import Done, Identity, NotProcessed, Request, Result
+from delivery.transport import Done, Endpoint, NotProcessed, Request, Result
 
 Finished = tuple[Done, Result]
 _EVENTS = {
@@ -21,15 +21,15 @@ _EVENTS = {
 
 
 class Binding:
-    """Requests of one identity, the surplus waiting in a queue of its own.
+    """Requests of one endpoint, the surplus waiting in a queue of its own.
 
     libcurl tells through two callbacks which sockets to watch and when to be called again;
     `selector` is shared by all bindings of a transport.
     """
 
-    def __init__(self, options: Options, identity: Identity, selector: BaseSelector) -> None:
+    def __init__(self, options: Options, endpoint: Endpoint, selector: BaseSelector) -> None:
         self._options = options
-        self._identity = identity
+        self._endpoint = endpoint
         self._selector = selector
         self._waiting: deque[tuple[Request, Done, float]] = deque()
         self._idle: list[Handle] = []
@@ -74,7 +74,7 @@ class Binding:
             self._start(request, done, request.timeout_seconds)
 
     def _start(self, request: Request, done: Done, timeout_seconds: float) -> None:
-        handle = self._idle.pop() if self._idle else Handle(self._options, self._identity)
+        handle = self._idle.pop() if self._idle else Handle(self._options, self._endpoint)
         handle.load(request, done, timeout_seconds)
         self._active[handle.easy] = handle
         self._multi.add_handle(handle.easy)

@@ -6,7 +6,7 @@ import pycurl
 
 from delivery.curl.options import Options
 from delivery.curl.result import abandoned, failure, headers
-from delivery.transport import Ambiguous, Answer, Done, Identity, NotProcessed, Request, Result
+from delivery.transport import Ambiguous, Answer, Done, Endpoint, NotProcessed, Request, Result
 
 
 def _nobody(_: Result) -> None:
@@ -21,18 +21,18 @@ class Handle:
     which it can not, so it reports an error instead and nothing is sent twice.
     """
 
-    def __init__(self, options: Options, identity: Identity) -> None:
+    def __init__(self, options: Options, endpoint: Endpoint) -> None:
         self._head = BytesIO()
         self._answer = BytesIO()
         self._body = BytesIO()
         self._done: Done = _nobody
         self.easy = pycurl.Curl()
-        self._set_connection(options, identity)
+        self._set_connection(options, endpoint)
         self.easy.setopt(pycurl.POST, 1)
         self.easy.setopt(pycurl.HEADERFUNCTION, self._head.write)
         self.easy.setopt(pycurl.WRITEFUNCTION, self._answer.write)
 
-    def _set_connection(self, options: Options, identity: Identity) -> None:
+    def _set_connection(self, options: Options, endpoint: Endpoint) -> None:
         easy = self.easy
         easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
         easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
@@ -45,9 +45,9 @@ class Handle:
         easy.setopt(pycurl.USERAGENT, "carillon")
         if options.ca_file is not None:
             easy.setopt(pycurl.CAINFO, str(options.ca_file))
-        if identity.certificate and identity.private_key:
-            easy.setopt(pycurl.SSLCERT_BLOB, identity.certificate.encode())
-            easy.setopt(pycurl.SSLKEY_BLOB, identity.private_key.encode())
+        if endpoint.certificate and endpoint.private_key:
+            easy.setopt(pycurl.SSLCERT_BLOB, endpoint.certificate.encode())
+            easy.setopt(pycurl.SSLKEY_BLOB, endpoint.private_key.encode())
 
     def load(self, request: Request, done: Done, timeout_seconds: float) -> None:
         """Make this transfer carry `request`."""
@@ -56,10 +56,10 @@ class Handle:
         for buffer in (self._head, self._answer):
             buffer.seek(0)
             buffer.truncate()
-        lines = [f"{name}: {value}".encode() for name, value in request.headers]
+        lines = [f"{name}: {value}".encode() for name, value in request.headers + request.varying]
         lines.append(b"accept:")
         easy = self.easy
-        easy.setopt(pycurl.URL, request.url)
+        easy.setopt(pycurl.URL, request.endpoint.origin + request.path)
         easy.setopt(pycurl.HTTPHEADER, lines)
         easy.setopt(pycurl.POSTFIELDSIZE, len(request.body))
         easy.setopt(pycurl.READFUNCTION, self._body.read)

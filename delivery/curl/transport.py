@@ -12,7 +12,7 @@ from selectors import DefaultSelector
 
 from delivery.curl.binding import Binding, Finished
 from delivery.curl.options import Options
-from delivery.transport import Done, Identity, NotProcessed, Request
+from delivery.transport import Done, Endpoint, NotProcessed, Request
 
 
 class CurlTransport:
@@ -36,8 +36,9 @@ class CurlTransport:
             ca_file, connect_timeout_seconds, connections, streams, idle_seconds
         )
         self._selector = DefaultSelector()
-        self._bindings: dict[Identity, Binding] = {}
+        self._bindings: dict[Endpoint, Binding] = {}
         self._results: deque[Finished] = deque()
+        self._retired: set[Endpoint] = set()
         self._closed = False
         self._look_again_at = 0.0
 
@@ -46,10 +47,10 @@ class CurlTransport:
         if self._closed:
             self._results.append((done, NotProcessed("refused", "the transport is closed")))
             return
-        binding = self._bindings.get(request.identity)
+        binding = self._bindings.get(request.endpoint)
         if binding is None:
-            binding = Binding(self._options, request.identity, self._selector)
-            self._bindings[request.identity] = binding
+            binding = Binding(self._options, request.endpoint, self._selector)
+            self._bindings[request.endpoint] = binding
         binding.submit(request, done)
 
     def pump(self, timeout_seconds: float) -> None:
@@ -79,16 +80,23 @@ class CurlTransport:
         if now < self._look_again_at:
             return
         self._look_again_at = now + self._options.idle_seconds / 10
-        for identity, binding in list(self._bindings.items()):
-            if not binding.in_flight() and now - binding.used_at > self._options.idle_seconds:
+        for endpoint, binding in list(self._bindings.items()):
+            idle = endpoint in self._retired or now - binding.used_at > self._options.idle_seconds
+            if idle and not binding.in_flight():
+                self._retired.discard(endpoint)
                 self._results.extend(binding.close())
-                del self._bindings[identity]
+                del self._bindings[endpoint]
 
     def _deliver(self) -> None:
         # One at a time, so that a callback that raises does not lose the others' results.
         while self._results:
             done, result = self._results.popleft()
             done(result)
+
+    def retire(self, endpoint: Endpoint) -> None:
+        """Let the connections of an endpoint end as soon as they carry nothing."""
+        if endpoint in self._bindings:
+            self._retired.add(endpoint)
 
     def in_flight(self) -> int:
         """Return how many requests have no result yet."""

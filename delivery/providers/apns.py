@@ -19,7 +19,15 @@ from delivery.providers.certificate import ClientCertificate
 from delivery.providers.provider_token import issued_at, provider_token
 from delivery.providers.undelivered import result_outcome
 from delivery.push import Encoded, Push, Report, Unsendable
-from delivery.transport import Answer, Identity, Request, Result, Transport
+from delivery.transport import (
+    Answer,
+    Endpoint,
+    Fields,
+    Request,
+    Result,
+    Transport,
+    split_url,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +67,10 @@ class ApnsProvider:
         self._transport = transport
         self._account = account
         self._clock = clock
-        self._base_url = account.base_url.rstrip("/")
+        self._origin, prefix = split_url(account.base_url)
+        self._prefix = prefix.rstrip("/")
         self._generation = 0
+        self._endpoint = self._new_endpoint()
         self._proven = True
         self._token: tuple[int, str] | None = None
 
@@ -71,30 +81,35 @@ class ApnsProvider:
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         """Start all of `pushes`."""
         deadline = time.monotonic() + timeout_seconds
-        headers, identity = self._authorization(), self._identity()
+        authorization, endpoint = self._authorization(), self._endpoint
         generation = self._generation
         for push in pushes:
             left = max(0.001, deadline - time.monotonic())
-            url = self._base_url + push.path
-            request = Request(url, headers + push.headers, push.body, identity, left)
+            varying = authorization + push.varying
+            path = self._prefix + push.path
+            request = Request(endpoint, path, push.headers, varying, push.body, left)
             self._transport.submit(request, partial(self._answered, push, report, generation))
 
-    def _authorization(self) -> tuple[tuple[str, str], ...]:
-        secret, content = self._account.secret, ("content-type", "application/json")
+    def _authorization(self) -> Fields:
+        secret = self._account.secret
         if isinstance(secret, ClientCertificate):
-            return (content,)
+            return ()
         now = self._clock()
         slot = issued_at(now)
         if self._token is None or self._token[0] != slot:
             self._token = slot, provider_token(secret.p8, secret.key_id, secret.team_id, now)
-        return (("authorization", f"bearer {self._token[1]}"), content)
+        return (("authorization", f"bearer {self._token[1]}"),)
 
-    def _identity(self) -> Identity:
+    def _new_endpoint(self) -> Endpoint:
         binding = f"apns {self._account.name} {self._generation}"
         secret = self._account.secret
         if isinstance(secret, ClientCertificate):
-            return Identity(binding, secret.certificate, secret.private_key)
-        return Identity(binding)
+            return Endpoint(self._origin, binding, secret.certificate, secret.private_key)
+        return Endpoint(self._origin, binding)
+
+    def retire(self) -> None:
+        """Let the connections end as soon as they carry nothing."""
+        self._transport.retire(self._endpoint)
 
     def _answered(self, push: Encoded, report: Report, generation: int, result: Result) -> None:
         if not isinstance(result, Answer):
@@ -118,6 +133,8 @@ class ApnsProvider:
         if generation != self._generation:
             return None
         fault = None if self._proven else refused_again(reason)
+        self.retire()
         self._generation += 1
+        self._endpoint = self._new_endpoint()
         self._proven = False
         return fault

@@ -19,6 +19,7 @@ from delivery.providers.content import (
     too_large,
 )
 from delivery.push import Encoded, Notification, Push, Unsendable
+from delivery.transport import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,11 @@ def encode(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
     limit = APNS_VOIP_LIMIT_BYTES if push.kind == "voip" else APNS_LIMIT_BYTES
     if len(body) > limit:
         return too_large("The APNs payload", len(body), limit)
-    headers = _headers(push, kind, bundle_id)
-    if isinstance(headers, Unsendable):
-        return headers
-    return Encoded(push, "/3/device/" + quote(push.token, safe=""), headers, body)
+    varying = _varying(push, kind)
+    if isinstance(varying, Unsendable):
+        return varying
+    path = "/3/device/" + quote(push.token, safe="")
+    return Encoded(push, path, _headers(push, kind, bundle_id), varying, body)
 
 
 def payload_bytes(push: Push) -> int | Unsendable:
@@ -117,26 +119,30 @@ def _is_live(push: Push) -> bool:
     return push.kind == "live_activity"
 
 
-def _headers(
-    push: Push, kind: PushType, bundle_id: str | None
-) -> tuple[tuple[str, str], ...] | Unsendable:
+def _varying(push: Push, kind: PushType) -> Fields | Unsendable:
     # A re-send carries the same apns-id and the same collapse id, so it replaces the first.
     collapse_id = push.collapse_id or (str(push.id) if kind.name == "alert" else None)
-    if collapse_id and len(collapse_id.encode()) > APNS_COLLAPSE_ID_LIMIT_BYTES:
-        size = len(collapse_id.encode())
-        return too_large("The collapse id", size, APNS_COLLAPSE_ID_LIMIT_BYTES)
-    headers = [
+    fields = (
         ("apns-id", str(push.id)),
-        ("apns-push-type", kind.name),
-        ("apns-priority", "10" if push.priority == "high" and kind is not _BACKGROUND else "5"),
         ("apns-expiration", str(int(push.expires_at.timestamp()))),
-    ]
+    )
+    if not collapse_id:
+        return fields
+    size = len(collapse_id.encode())
+    if size > APNS_COLLAPSE_ID_LIMIT_BYTES:
+        return too_large("The collapse id", size, APNS_COLLAPSE_ID_LIMIT_BYTES)
+    return (*fields, ("apns-collapse-id", collapse_id))
+
+
+def _headers(push: Push, kind: PushType, bundle_id: str | None) -> Fields:
+    urgent = push.priority == "high" and kind is not _BACKGROUND
+    fields = (
+        ("content-type", "application/json"),
+        ("apns-push-type", kind.name),
+        ("apns-priority", "10" if urgent else "5"),
+    )
     topic = push.topic or bundle_id
-    if topic:
-        headers.append(("apns-topic", _suffixed(topic, kind.suffix)))
-    if collapse_id:
-        headers.append(("apns-collapse-id", collapse_id))
-    return tuple(headers)
+    return (*fields, ("apns-topic", _suffixed(topic, kind.suffix))) if topic else fields
 
 
 def _suffixed(topic: str, suffix: str) -> str:

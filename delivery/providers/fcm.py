@@ -14,7 +14,7 @@ from delivery.providers.oauth import OAuthTokens
 from delivery.providers.oauth_answer import AccessToken
 from delivery.providers.undelivered import result_outcome
 from delivery.push import Encoded, Push, Report, Unsendable
-from delivery.transport import Answer, Identity, Request, Result, Transport
+from delivery.transport import Answer, Endpoint, Request, Result, Transport, split_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,13 @@ class FcmProvider:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._transport = transport
-        self._base_url = base_url.rstrip("/")
+        origin, prefix = split_url(base_url)
+        self._prefix = prefix.rstrip("/")
         self._project_id = project_id
         self._tokens = tokens
         self._clock = clock
         # Each request carries its own authority, so all projects may share connections.
-        self._identity = Identity(f"fcm {self._base_url}")
+        self._endpoint = Endpoint(origin, "fcm")
 
     def encode(self, push: Push) -> Encoded | Unsendable:
         """Build the request; the time left until the push expires is counted from now."""
@@ -72,12 +73,12 @@ class FcmProvider:
             late = Retry("oauth_unavailable", Scope.PROJECT, counts=False)
             sending.report(sending.push, late)
             return
-        headers = (
-            ("authorization", f"Bearer {sending.token.value}"),
-            ("content-type", "application/json"),
+        headers = (("authorization", f"Bearer {sending.token.value}"),)
+        push = sending.push
+        path = self._prefix + push.path
+        request = Request(
+            self._endpoint, path, headers + push.headers, push.varying, push.body, timeout_seconds
         )
-        url = self._base_url + sending.push.path
-        request = Request(url, headers, sending.push.body, self._identity, timeout_seconds)
         self._transport.submit(request, partial(self._answered, sending))
 
     def _answered(self, sending: _Sending, result: Result) -> None:

@@ -20,6 +20,8 @@ from delivery.push import Encoded, Notification, Push, Unsendable
 
 TTL_LIMIT_SECONDS = 2_419_200
 
+_HEADERS = (("content-type", "application/json"),)
+
 
 def encode(push: Push, project_id: str, now: datetime) -> Encoded | Unsendable:
     """Build the request for one registration token or installation id."""
@@ -34,7 +36,7 @@ def encode(push: Push, project_id: str, now: datetime) -> Encoded | Unsendable:
     refusal = _over_limit(message)
     if refusal is not None:
         return refusal
-    return Encoded(push, f"/v1/projects/{project_id}/messages:send", (), body)
+    return Encoded(push, f"/v1/projects/{project_id}/messages:send", _HEADERS, (), body)
 
 
 def payload_bytes(message: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from delivery.outcome import Outcome
 from delivery.providers.assertion import load_signer, sign_assertion
 from delivery.providers.oauth_answer import AccessToken, read_token
 from delivery.providers.token_cache import TokenCache
-from delivery.transport import Identity, Request, Result, Transport
+from delivery.transport import Endpoint, Request, Result, Transport, split_url
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _TIMEOUT_SECONDS = 10.0
@@ -117,13 +117,11 @@ class OAuthTokens:
         self._fetching = True
         assertion = sign_assertion(self._signer, self._account["client_email"], self._clock())
         form = {"grant_type": _GRANT, "assertion": assertion}
-        request = Request(
-            self._account["token_uri"],
-            (("content-type", "application/x-www-form-urlencoded"),),
-            urlencode(form).encode(),
-            Identity("oauth"),
-            _TIMEOUT_SECONDS,
-        )
+        origin, path = split_url(self._account["token_uri"])
+        headers = (("content-type", "application/x-www-form-urlencoded"),)
+        body = urlencode(form).encode()
+        endpoint = Endpoint(origin, "oauth")
+        request = Request(endpoint, path, headers, (), body, _TIMEOUT_SECONDS)
         self._transport.submit(request, self._fetched)
 
     def _fetched(self, result: Result) -> None:

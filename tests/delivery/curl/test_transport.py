@@ -7,14 +7,14 @@ import pytest
 
 from delivery import curl
 from delivery.curl import CurlTransport
-from delivery.transport import Ambiguous, Answer, Identity, NotProcessed, Request, Result
+from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
 from tests.delivery.curl.frame_server import Peer, Script, serving
 from tests.delivery.gathering import drain, pump_until
 
 
 def request(url: str, name: str = "x", binding: str = "a", seconds: float = 10.0) -> Request:
     return Request(
-        f"{url}/{name}", (("te", "trailers"),), name.encode(), Identity(binding), seconds
+        Endpoint(url, binding), f"/{name}", (("te", "trailers"),), (), name.encode(), seconds
     )
 
 

@@ -25,7 +25,7 @@ class Gateway:
     report: Report | None = None
 
     def encode(self, push: Push) -> Encoded | Unsendable:
-        return Encoded(push, "/", (), b"")
+        return Encoded(push, "/", (), (), b"")
 
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         self.pushes, self.timeout_seconds, self.report = list(pushes), timeout_seconds, report
@@ -41,7 +41,7 @@ def encoded(number: int) -> Encoded:
         UUID(int=number), "m", f"t{number}", "token", "android", None, Notification(), NOW, None,
         "high",
     )  # fmt: skip
-    return Encoded(push, "/", (), b"")
+    return Encoded(push, "/", (), (), b"")
 
 
 def depart(gateway: Gateway, sender: Sender, lease_seconds: float = 60.0) -> OpenChunk:

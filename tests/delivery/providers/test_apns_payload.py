@@ -18,7 +18,7 @@ def sent(push: Push) -> tuple[dict[str, str], dict[str, Any]]:
     """Encode and return headers and body."""
     encoded = encode(push, BUNDLE)
     assert isinstance(encoded, Encoded), encoded
-    return dict(encoded.headers), orjson.loads(encoded.body)
+    return dict(encoded.headers + encoded.varying), orjson.loads(encoded.body)
 
 
 def refused(push: Push) -> Unsendable:
@@ -57,6 +57,7 @@ def test_an_alert_carries_everything_the_app_needs() -> None:
     }
     assert headers == {
         "apns-id": str(ID),
+        "content-type": "application/json",
         "apns-push-type": "alert",
         "apns-priority": "10",
         "apns-expiration": "1795352400",
@@ -142,7 +143,7 @@ def test_without_any_topic_the_certificate_decides() -> None:
     encoded = encode(apns_push(), None)
 
     assert isinstance(encoded, Encoded)
-    assert "apns-topic" not in dict(encoded.headers)
+    assert "apns-topic" not in dict(encoded.headers + encoded.varying)
 
 
 def test_normal_priority_saves_power() -> None:
@@ -199,7 +200,7 @@ def test_what_is_sent_is_valid_and_within_the_limits(
     if isinstance(encoded, Unsendable):
         assert encoded.reason in {"too_large", "render_error"}
         return
-    body, headers = orjson.loads(encoded.body), dict(encoded.headers)
+    body, headers = orjson.loads(encoded.body), dict(encoded.headers + encoded.varying)
     assert len(encoded.body) <= (5120 if kind == "voip" else 4096)
     assert set(notification.data) <= set(body)
     assert body["aps"].keys() <= {"alert", "badge", "sound", "mutable-content", "content-available"}
