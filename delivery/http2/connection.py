@@ -1,0 +1,324 @@
+"""The client side of one HTTP/2 connection: bytes in, bytes and results out; no socket, no clock.
+
+Nothing is ever sent twice here. Whoever owns the connection writes `out` to the network and says
+in `written` how many bytes have left for good: that decides what was never written whole.
+"""
+
+from collections import deque
+
+from delivery.http2 import frames
+from delivery.http2.frames import PeerError
+from delivery.http2.request_block import BlockWriter
+from delivery.http2.response_block import LARGEST_BLOCK, status_of
+from delivery.http2.stream import Finished, Stream
+from delivery.transport import Done, NotProcessed, Request
+
+_STREAM_WINDOW = 1 << 20
+_LARGEST_BODY = 65_536
+_OUR_SETTINGS = {
+    frames.HEADER_TABLE_SIZE: 0,
+    frames.ENABLE_PUSH: 0,
+    frames.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
+}
+_WHOLE_BLOCK = frames.END_HEADERS | frames.END_STREAM
+
+
+class Connection:
+    """Holds the streams of a connection; results go to `finished`.
+
+    `limit` is how many streams the peer allows now, `highest_limit` the most it ever did.
+    `draining` says that it takes no new ones, `debug` what a GOAWAY said.
+    """
+
+    def __init__(
+        self, authority: str, finished: deque[Finished], most: int = 1_000, first_id: int = 1
+    ) -> None:
+        self.streams: dict[int, Stream] = {}
+        self.limit = self.highest_limit = 0
+        self.draining = False
+        self.debug = b""
+        self.answers = 0
+        self.written = 0
+        self.out: list[bytes] = []
+        self._position = 0
+        self._finished = finished
+        self._most = most
+        self._writer = BlockWriter(authority)
+        self._next_id = first_id
+        self._initial_window = self._window = frames.DEFAULT_WINDOW
+        self._max_frame = frames.SMALLEST_MAX_FRAME
+        self._unsent: dict[int, Stream] = {}
+        self._received = 0
+        self._rest = b""
+        # The only kind of frame that may come next, when there is but one.
+        self._awaited: int | None = frames.SETTINGS
+        self._partial: tuple[int, int, bytes] = (0, 0, b"")
+        self._takers = {
+            frames.DATA: self._take_data,
+            frames.HEADERS: self._take_headers,
+            frames.RST_STREAM: self._take_reset,
+            frames.SETTINGS: self._take_settings,
+            frames.PUSH_PROMISE: self._take_push,
+            frames.PING: self._take_ping,
+            frames.GOAWAY: self._take_goaway,
+            frames.WINDOW_UPDATE: self._take_window,
+            frames.CONTINUATION: self._take_continuation,
+        }
+        self._put(frames.PREFACE + frames.settings_frame(_OUR_SETTINGS))
+        self._widen(frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW)
+
+    def room(self) -> int:
+        """Return how many streams may be opened now; none before the peer's SETTINGS."""
+        if self.draining or self._window <= 0:
+            return 0
+        return min(self.limit, self._most) - len(self.streams)
+
+    def open(self, request: Request, done: Done, deadline: float) -> None:
+        """Write a request as far as the windows allow; only when there is room."""
+        block = self._writer.write(request.path, request.headers, request.varying)
+        if block is None:
+            words = f"its headers are larger than the {self._writer.limit} bytes the gateway takes"
+            self._finished.append((done, NotProcessed("too_large", words)))
+            return
+        stream_id, body = self._next_id, request.body
+        self._next_id += 2
+        self.draining = self.draining or self._next_id > frames.LARGEST_STREAM_ID
+        stream = self.streams[stream_id] = Stream(done, deadline)
+        size, most = len(body), self._max_frame
+        if size > self._window or size > self._initial_window or max(size, len(block)) > most:
+            self._open_in_pieces(stream_id, stream, block, body)
+            return
+        self._window -= size
+        self.out += (
+            frames.HEAD.pack(len(block) << 8 | frames.HEADERS, frames.END_HEADERS, stream_id),
+            block,
+            frames.HEAD.pack(size << 8, frames.END_STREAM, stream_id),
+            body,
+        )
+        self._position += 2 * frames.HEAD_BYTES + len(block) + size
+        stream.end = self._position
+
+    def _open_in_pieces(self, stream_id: int, stream: Stream, block: bytes, body: bytes) -> None:
+        kind, most = frames.HEADERS, self._max_frame
+        while block:
+            piece, block = block[:most], block[most:]
+            self._put(frames.frame(kind, 0 if block else frames.END_HEADERS, stream_id, piece))
+            kind = frames.CONTINUATION
+        stream.rest, stream.window = body, self._initial_window
+        self._unsent[stream_id] = stream
+        self._continue()
+
+    def _continue(self) -> None:
+        for stream_id, stream in list(self._unsent.items()):
+            while not stream.end:
+                size = min(len(stream.rest), stream.window, self._window, self._max_frame)
+                piece, left = stream.rest[: max(size, 0)], stream.rest[max(size, 0) :]
+                if left and not piece:
+                    break
+                stream.rest = left
+                stream.window -= size
+                self._window -= size
+                flags = 0 if left else frames.END_STREAM
+                self._put(frames.frame(frames.DATA, flags, stream_id, piece))
+                stream.end = 0 if left else self._position
+            if stream.end:
+                del self._unsent[stream_id]
+
+    def _put(self, data: bytes) -> None:
+        self.out.append(data)
+        self._position += len(data)
+
+    def _reset(self, stream_id: int, code: int) -> None:
+        self._put(frames.frame(frames.RST_STREAM, 0, stream_id, frames.WORD.pack(code)))
+
+    def _widen(self, size: int) -> None:
+        self._put(frames.frame(frames.WINDOW_UPDATE, 0, 0, frames.WORD.pack(size)))
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+        self._put(frames.frame(frames.PING, 0, 0, bytes(8)))
+
+    def leave(self, code: int = frames.NO_ERROR) -> None:
+        """Say goodbye, with the reason."""
+        self._put(frames.frame(frames.GOAWAY, 0, 0, frames.PAIR.pack(0, code)))
+
+    def expire(self, now: float) -> None:
+        """End the streams whose deadline has passed."""
+        late = [number for number, stream in self.streams.items() if stream.deadline <= now]
+        for stream_id in late:
+            self._reset(stream_id, frames.CANCEL)
+            self._lose(stream_id, "timeout")
+
+    def end(self, words: str) -> None:
+        """End all streams: the connection is gone."""
+        self.draining = True
+        for stream_id in list(self.streams):
+            self._lose(stream_id, words)
+
+    def _lose(self, stream_id: int, words: str) -> None:
+        stream = self.streams.pop(stream_id)
+        self._unsent.pop(stream_id, None)
+        self._finished.append(stream.lost(words, self.written, self.debug))
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the peer; raise PeerError when it breaks the protocol."""
+        if self._rest:
+            data = self._rest + data
+        at, size = 0, len(data)
+        while size - at >= frames.HEAD_BYTES:
+            word, flags, stream_id = frames.HEAD.unpack_from(data, at)
+            if word >> 8 > frames.SMALLEST_MAX_FRAME:
+                raise PeerError(frames.FRAME_SIZE_ERROR, "a frame that is too large")
+            start = at + frames.HEAD_BYTES
+            at = start + (word >> 8)
+            if at > size:
+                at = start - frames.HEAD_BYTES
+                break
+            kind = word & 0xFF
+            if self._awaited is not None and kind != self._awaited:
+                raise PeerError(frames.PROTOCOL_ERROR, f"a frame of kind {kind} out of order")
+            taker = self._takers.get(kind)
+            if taker:
+                taker(stream_id & frames.LARGEST_STREAM_ID, flags, data[start:at])
+        self._rest = data[at:]
+
+    def _stream(self, stream_id: int) -> Stream | None:
+        """Return an open stream, None for one that has ended."""
+        stream = self.streams.get(stream_id)
+        if stream is None and not (stream_id & 1 and stream_id < self._next_id):
+            raise PeerError(frames.PROTOCOL_ERROR, f"a frame on stream {stream_id}, never opened")
+        return stream
+
+    def _take_headers(self, stream_id: int, flags: int, payload: bytes) -> None:
+        block = frames.unpad(payload, flags) if flags & ~_WHOLE_BLOCK else payload
+        if flags & frames.END_HEADERS:
+            self._take_block(stream_id, flags, block)
+        else:
+            self._partial = stream_id, flags, block
+            self._awaited = frames.CONTINUATION
+
+    def _take_continuation(self, stream_id: int, flags: int, payload: bytes) -> None:
+        expected, first_flags, block = self._partial
+        block += payload
+        if stream_id != expected or self._awaited is None or len(block) > LARGEST_BLOCK:
+            raise PeerError(frames.PROTOCOL_ERROR, "a header block out of order or too large")
+        self._partial = stream_id, first_flags, block
+        if flags & frames.END_HEADERS:
+            self._awaited = None
+            self._take_block(stream_id, first_flags, block)
+
+    def _take_block(self, stream_id: int, flags: int, block: bytes) -> None:
+        stream = self._stream(stream_id)
+        if stream is None:
+            return
+        ended = flags & frames.END_STREAM
+        if stream.status:
+            well_formed = bool(ended)  # trailers
+        else:
+            status = status_of(block)
+            if status >= 200:
+                stream.status, stream.block = status, block
+            well_formed = status >= 200 or (status >= 100 and not ended)
+        if not well_formed:
+            self._reset(stream_id, frames.PROTOCOL_ERROR)
+            self._lose(stream_id, "malformed answer")
+        elif ended:
+            self._answer(stream_id, stream)
+
+    def _take_data(self, stream_id: int, flags: int, payload: bytes) -> None:
+        self._received += len(payload)
+        if self._received > frames.LARGEST_WINDOW // 2:
+            self._widen(self._received)
+            self._received = 0
+        stream = self._stream(stream_id)
+        if stream is None:
+            return
+        stream.body += frames.unpad(payload, flags & frames.PADDED) if flags > 1 else payload
+        if not stream.status:
+            self._reset(stream_id, frames.PROTOCOL_ERROR)
+            self._lose(stream_id, "malformed answer")
+        elif flags & frames.END_STREAM:
+            self._answer(stream_id, stream)
+        elif len(stream.body) > _LARGEST_BODY:
+            self._reset(stream_id, frames.CANCEL)
+            self._answer(stream_id, stream)
+
+    def _answer(self, stream_id: int, stream: Stream) -> None:
+        del self.streams[stream_id]
+        self.answers += 1
+        if self._unsent.pop(stream_id, None):
+            self._reset(stream_id, frames.CANCEL)
+        self._finished.append(stream.answered())
+
+    def _take_reset(self, stream_id: int, _flags: int, payload: bytes) -> None:
+        code = frames.read_word(payload, "RST_STREAM")
+        stream = self._stream(stream_id)
+        if stream is None:
+            return
+        if code == frames.REFUSED_STREAM:
+            self._refuse(stream_id, "the gateway refused the stream")
+        else:
+            self._lose(stream_id, f"stream reset: {frames.error_name(code)}")
+
+    def _refuse(self, stream_id: int, words: str) -> None:
+        stream = self.streams.pop(stream_id)
+        self._unsent.pop(stream_id, None)
+        self._finished.append(stream.refused(words, self.debug))
+
+    def _take_goaway(self, stream_id: int, _flags: int, payload: bytes) -> None:
+        if stream_id or len(payload) < frames.PAIR.size:
+            raise PeerError(frames.FRAME_SIZE_ERROR, "a malformed GOAWAY")
+        last, code = frames.PAIR.unpack_from(payload)
+        self.draining = True
+        self.debug = payload[frames.PAIR.size :] or self.debug
+        for beyond in [number for number in self.streams if number > last]:
+            self._refuse(beyond, f"beyond the last stream of GOAWAY {frames.error_name(code)}")
+
+    def _take_settings(self, stream_id: int, flags: int, payload: bytes) -> None:
+        if stream_id or (flags & frames.ACK and payload):
+            raise PeerError(frames.FRAME_SIZE_ERROR, "malformed SETTINGS")
+        if flags & frames.ACK:
+            return
+        if self._awaited is not None:
+            self._awaited, self.limit = None, frames.LARGEST_STREAM_ID
+        for name, value in frames.read_settings(payload):
+            self._set(name, value)
+        self.highest_limit = max(self.highest_limit, self.limit)
+        self._put(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._continue()
+
+    def _set(self, name: int, value: int) -> None:
+        if name == frames.HEADER_TABLE_SIZE:
+            self._writer.resize(value)
+        elif name == frames.MAX_CONCURRENT_STREAMS:
+            self.limit = value
+        elif name == frames.INITIAL_WINDOW_SIZE:
+            for stream in self._unsent.values():
+                stream.window += value - self._initial_window
+            self._initial_window = value
+        elif name == frames.MAX_FRAME_SIZE:
+            self._max_frame = value
+        elif name == frames.MAX_HEADER_LIST_SIZE:
+            self._writer.limit = value
+
+    def _take_ping(self, stream_id: int, flags: int, payload: bytes) -> None:
+        if stream_id or len(payload) != 8:
+            raise PeerError(frames.FRAME_SIZE_ERROR, "a malformed PING")
+        if not flags & frames.ACK:
+            self._put(frames.frame(frames.PING, frames.ACK, 0, payload))
+
+    def _take_window(self, stream_id: int, _flags: int, payload: bytes) -> None:
+        size = frames.read_word(payload, "WINDOW_UPDATE") & frames.LARGEST_WINDOW
+        if not stream_id:
+            self._window += size
+            if not size or self._window > frames.LARGEST_WINDOW:
+                raise PeerError(frames.FLOW_CONTROL_ERROR, "a connection window out of bounds")
+        elif stream := self._stream(stream_id):
+            stream.window += size
+            if not size or stream.window > frames.LARGEST_WINDOW:
+                self._reset(stream_id, frames.FLOW_CONTROL_ERROR)
+                self._lose(stream_id, "a stream window out of bounds")
+        self._continue()
+
+    def _take_push(self, _stream_id: int, _flags: int, _payload: bytes) -> None:
+        raise PeerError(frames.PROTOCOL_ERROR, "a push that was never asked for")

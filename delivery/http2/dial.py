@@ -1,0 +1,152 @@
+"""From the address of a gateway to a TLS connection; blocking, so each runs in a thread."""
+
+import base64
+import contextlib
+import secrets
+import socket
+import ssl
+import tempfile
+import time
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from cryptography.hazmat.primitives import serialization
+
+from delivery.http2.options import Options
+from delivery.http2.wire import Wire
+from delivery.transport import Endpoint
+
+_SHARE_SECONDS = 3.0
+_LARGEST_ANSWER = 16_384
+
+
+class DialError(Exception):
+    """There is no connection; `fault` is `connect` or `certificate`."""
+
+    def __init__(self, fault: str, words: str) -> None:
+        super().__init__(words)
+        self.fault = fault
+
+
+def fault_of(words: str) -> str:
+    """Return whether the end of a connection is about trust; an alert speaks of our certificate."""
+    about_trust = "CERTIFICATE" in words or "UNKNOWN_CA" in words
+    return "certificate" if about_trust else "connect"
+
+
+def dial(endpoint: Endpoint, options: Options, turn: int) -> Wire:
+    """Return a connection or raise DialError; `turn` spreads them over the gateway's addresses.
+
+    The name is looked up anew each time, as Apple asks.
+    """
+    try:
+        return _dial(endpoint, options, turn)
+    except ssl.SSLError as error:
+        words = f"TLS failed: {error.reason or error} {getattr(error, 'verify_message', '')}"
+        raise DialError(fault_of(words), words.strip()) from error
+    except (OSError, ValueError) as error:
+        raise DialError("connect", getattr(error, "strerror", None) or str(error)) from error
+
+
+def _dial(endpoint: Endpoint, options: Options, turn: int) -> Wire:
+    address = urlsplit(endpoint.origin)
+    if address.scheme != "https" or not address.hostname:
+        raise ValueError("only https:// reaches a gateway")
+    context = _context(endpoint, options)
+    host, port = address.hostname, address.port or 443
+    deadline = time.monotonic() + options.connect_timeout_seconds
+    proxy = urlsplit(options.proxy_url) if options.proxy_url else None
+    way = proxy or address
+    plain = _connect(way.hostname or "", way.port or port, deadline, turn)
+    try:
+        if proxy:
+            _tunnel(plain, proxy, f"{host}:{port}", deadline)
+        return _shake_hands(plain, context, host, deadline)
+    except OSError:
+        plain.close()
+        raise
+
+
+def _context(endpoint: Endpoint, options: Options) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=options.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    if endpoint.certificate and endpoint.private_key:
+        _load_certificate(context, endpoint.certificate, endpoint.private_key)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
+    """Load PEM texts; OpenSSL wants a file, so the key lies there encrypted for a moment."""
+    password = secrets.token_bytes(32).hex().encode()
+    key = serialization.load_pem_private_key(private_key.encode(), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password),
+    )
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(certificate.encode() + b"\n" + key)
+        file.flush()
+        context.load_cert_chain(file.name, password=password)
+
+
+def _connect(host: str, port: int, deadline: float, turn: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    turn %= len(found)
+    last: OSError = TimeoutError(f"no connection to {host}:{port} in time")
+    for family, kind, protocol, _, address in found[turn:] + found[:turn]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        plain = socket.socket(family, kind, protocol)
+        try:
+            plain.settimeout(min(left, _SHARE_SECONDS) if len(found) > 1 else left)
+            plain.connect(address)
+        except OSError as error:
+            plain.close()
+            last = error
+        else:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            return plain
+    raise last
+
+
+def _tunnel(plain: socket.socket, proxy: SplitResult, target: str, deadline: float) -> None:
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.username is not None:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(user).decode()}")
+    plain.sendall("\r\n".join([*lines, "", ""]).encode())
+    answer, byte = b"", b"-"
+    # Byte by byte: what follows the answer belongs to TLS.
+    while byte and not answer.endswith(b"\r\n\r\n") and len(answer) < _LARGEST_ANSWER:
+        plain.settimeout(max(0.001, deadline - time.monotonic()))
+        byte = plain.recv(1)
+        answer += byte
+    if answer[9:12] != b"200":
+        status = answer.split(b"\r\n")[0].decode("latin-1")
+        raise ConnectionError(f"the proxy answered: {status or 'nothing'}")
+
+
+def _shake_hands(plain: socket.socket, context: ssl.SSLContext, host: str, deadline: float) -> Wire:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=host)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            plain.settimeout(max(0.001, deadline - time.monotonic()))
+            plain.sendall(outgoing.read())
+            data = plain.recv(65_536)
+            if not data:
+                raise ConnectionError("the gateway closed the connection during TLS") from None
+            incoming.write(data)
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                plain.sendall(outgoing.read())  # the alert that tells the peer why
+            raise
+    if tls.selected_alpn_protocol() not in {"h2", None}:
+        raise ConnectionError("the gateway does not speak HTTP/2")
+    plain.settimeout(0)
+    return Wire(plain, tls, (incoming, outgoing))

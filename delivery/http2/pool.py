@@ -1,0 +1,137 @@
+"""The transport: channels by endpoint on one selector, driven by one thread."""
+
+import socket
+import time
+from collections import deque
+from queue import SimpleQueue
+from selectors import EVENT_READ, DefaultSelector
+
+from delivery.http2.channel import Channel, Dialed
+from delivery.http2.line import Line
+from delivery.http2.options import Options
+from delivery.http2.stream import Finished
+from delivery.http2.wire import Wire
+from delivery.transport import Done, Endpoint, NotProcessed, Request
+
+_TICK_SECONDS = 0.05
+
+
+class Http2Transport:
+    """Implements `delivery.transport.Transport`; to be used from one thread.
+
+    Whatever happens to connections between calls is noticed by the next `pump`, also when
+    nothing is in flight.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._selector = DefaultSelector()
+        self._channels: dict[Endpoint, Channel] = {}
+        self._last: tuple[Endpoint | None, Channel | None] = None, None
+        self._finished: deque[Finished] = deque()
+        self._dialed: SimpleQueue[Dialed] = SimpleQueue()
+        self._count = 0
+        self._polled_at = self._tick_at = 0.0
+        self._waker, self._sleeper = socket.socketpair()
+        self._selector.register(self._sleeper, EVENT_READ)
+        self._closed = False
+
+    def submit(self, request: Request, done: Done) -> None:
+        """Queue a request; `done` is called exactly once, from within `pump` or `close`."""
+        self._count += 1
+        if self._closed:
+            self._finished.append((done, NotProcessed("unsent", "the transport is closed")))
+            return
+        endpoint, channel = self._last
+        if channel is None or request.endpoint is not endpoint:
+            channel = self._channel(request.endpoint)
+            self._last = request.endpoint, channel
+        channel.waiting.append((request, done, time.monotonic() + request.timeout_seconds))
+
+    def _channel(self, endpoint: Endpoint) -> Channel:
+        channel = self._channels.get(endpoint)
+        if channel is None:
+            channel = Channel(endpoint, self._options, self._finished, self._report)
+            self._channels[endpoint] = channel
+        return channel
+
+    def _report(self, dialed: Dialed) -> None:
+        # From the thread that dialed.
+        self._dialed.put(dialed)
+        try:
+            self._waker.send(b"-")
+        except OSError:  # closed meanwhile
+            _discard(dialed)
+
+    def retire(self, endpoint: Endpoint) -> None:
+        """Let the connections of an endpoint end as soon as they carry nothing."""
+        channel = self._channels.get(endpoint)
+        if channel:
+            channel.retired = True
+
+    def in_flight(self) -> int:
+        """Return how many requests have no result yet."""
+        return self._count
+
+    def pump(self, timeout_seconds: float) -> None:
+        """Make progress, waiting at most this long for the network."""
+        now = time.monotonic()
+        if now - self._polled_at > _TICK_SECONDS:
+            # Much may have happened since: it is read before anything is written or expires.
+            self._poll(0)
+        for channel in self._channels.values():
+            if channel.waiting:
+                channel.dispatch(now)
+        if self._count and not self._finished:
+            self._poll(min(timeout_seconds, max(0.0, self._tick_at - now)))
+        if now >= self._tick_at:
+            self._tick(now)
+        self._deliver()
+
+    def _poll(self, wait_seconds: float) -> None:
+        events = self._selector.select(wait_seconds)
+        self._polled_at = now = time.monotonic()
+        for key, _ in events:
+            if isinstance(key.data, Line):
+                key.data.ready(now)
+            else:
+                self._take_dialed(now)
+
+    def _take_dialed(self, now: float) -> None:
+        self._sleeper.recv(4_096)
+        while not self._dialed.empty():
+            channel, outcome = self._dialed.get()
+            channel.dialed(outcome, self._selector, now)
+
+    def _tick(self, now: float) -> None:
+        self._tick_at = now + _TICK_SECONDS
+        for endpoint, channel in list(self._channels.items()):
+            channel.tick(now)
+            if channel.retired and not (channel.lines or channel.waiting or channel.dialing):
+                del self._channels[endpoint]
+                self._last = None, None
+
+    def _deliver(self) -> None:
+        # One at a time, so that a callback that raises does not lose the others' results.
+        while self._finished:
+            done, result = self._finished.popleft()
+            self._count -= 1
+            done(result)
+
+    def close(self) -> None:
+        """Close all connections; what was in flight ends as ambiguous or not processed."""
+        if not self._closed:
+            self._closed = True
+            for channel in self._channels.values():
+                channel.end()
+            self._selector.close()
+            self._waker.close()
+            self._sleeper.close()
+            while not self._dialed.empty():
+                _discard(self._dialed.get())
+        self._deliver()
+
+
+def _discard(dialed: Dialed) -> None:
+    if isinstance(dialed[1], Wire):
+        dialed[1].socket.close()

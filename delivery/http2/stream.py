@@ -1,0 +1,45 @@
+"""One request on its way over a connection."""
+
+from delivery.http2.response_block import ResponseHeaders
+from delivery.transport import Ambiguous, Answer, Done, NotProcessed, Result
+
+Finished = tuple[Done, Result]
+
+
+class Stream:
+    """What a connection knows of one request.
+
+    `end` is the position in the connection's bytes behind its last one, 0 while some are unsent;
+    those are in `rest`, and `window` is how many the peer takes. `status` is 0 before headers.
+    """
+
+    __slots__ = ("block", "body", "deadline", "done", "end", "rest", "status", "window")
+
+    def __init__(self, done: Done, deadline: float) -> None:
+        self.done = done
+        self.deadline = deadline
+        self.end = 0
+        self.window = 0
+        self.rest = b""
+        self.status = 0
+        self.block = b""
+        self.body = b""
+
+    def answered(self) -> Finished:
+        """Return the gateway's answer."""
+        return self.done, Answer(self.status, ResponseHeaders(self.block), self.body)
+
+    def refused(self, words: str, debug: bytes = b"") -> Finished:
+        """Return that the gateway says it has not processed this."""
+        return self.done, NotProcessed("refused", words, debug)
+
+    def lost(self, words: str, written: int, debug: bytes = b"") -> Finished:
+        """Return what the end of the stream means, when `written` bytes had left for good.
+
+        A success whose body is missing is one all the same.
+        """
+        if 200 <= self.status < 300:
+            return self.answered()
+        if not 0 < self.end <= written:
+            return self.done, NotProcessed("unsent", words, debug)
+        return self.done, Ambiguous(words, debug)

@@ -1,0 +1,258 @@
+"""Our own transport against real TLS servers."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from delivery import http2
+from delivery.http2 import Http2Transport, Options
+from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
+from tests.delivery.curl.frame_server import Peer, Script, serving
+from tests.delivery.gathering import drain, pump_until
+
+
+def request(url: str, name: str = "x", binding: str = "a", seconds: float = 10.0) -> Request:
+    return Request(
+        Endpoint(url, binding), f"/{name}", (("te", "trailers"),), (), name.encode(), seconds
+    )
+
+
+def answer(peer: Peer, stream: int) -> None:
+    peer.answer(stream)
+
+
+def never(peer: Peer, stream: int) -> None:
+    """Leave the request without an answer."""
+
+
+def test_the_package_lists_its_public_names() -> None:
+    assert http2.__all__ == ["Http2Transport", "Options"]
+
+
+@pytest.mark.parametrize("alpn", [True, False])
+def test_requests_are_answered_over_one_connection(tmp_path: Path, *, alpn: bool) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer, alpn=alpn) as server:
+        transport = Http2Transport(Options(server.ca))
+
+        for number in range(50):
+            transport.submit(request(server.url, f"r{number}"), results.append)
+        drain(transport)
+
+        assert len(results) == 50
+        assert all(isinstance(one, Answer) and one.status == 200 for one in results)
+        assert sorted(server.bodies()) == sorted(f"r{number}".encode() for number in range(50))
+        assert len(server.peers) == 1
+        transport.close()
+
+
+def test_bindings_never_share_a_connection(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(server.ca))
+
+        for _ in range(2):
+            for binding in ("a", "b", "c"):
+                transport.submit(request(server.url, binding, binding), results.append)
+            drain(transport)
+
+        assert sorted(peer.bodies for peer in server.peers) == [[b] * 2 for b in (b"a", b"b", b"c")]
+        transport.close()
+
+
+def test_results_come_from_pumping_only(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(server.ca))
+
+        transport.submit(request(server.url), results.append)
+
+        assert (results, transport.in_flight()) == ([], 1)
+        drain(transport)
+        assert (len(results), transport.in_flight()) == (1, 0)
+        transport.close()
+
+
+def test_a_callback_may_submit_again(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(server.ca))
+
+        def again(_: Result) -> None:
+            transport.submit(request(server.url, "second"), results.append)
+
+        transport.submit(request(server.url, "first"), again)
+        drain(transport)
+
+        assert len(results) == 1
+        assert server.bodies() == [b"first", b"second"]
+        transport.close()
+
+
+def test_a_callback_that_raises_loses_no_other_result(tmp_path: Path) -> None:
+    results: list[Result] = []
+
+    def fail(_: Result) -> None:
+        raise LookupError
+
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(server.ca))
+        transport.submit(request(server.url, "bad"), fail)
+        transport.submit(request(server.url, "good"), results.append)
+
+        with pytest.raises(LookupError):
+            drain(transport)
+        drain(transport)
+
+        assert len(results) == 1
+        transport.close()
+
+
+def test_more_requests_than_streams_wait_their_turn(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(server.ca, connections=1, streams=3))
+
+        for number in range(20):
+            transport.submit(request(server.url, f"r{number}"), results.append)
+
+        assert transport.in_flight() == 20
+        drain(transport)
+        assert len(results) == 20
+        transport.close()
+
+
+def test_a_request_that_waited_too_long_is_never_written(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, never) as server:
+        transport = Http2Transport(Options(server.ca, connections=1, streams=1))
+
+        transport.submit(request(server.url, "first", seconds=0.5), results.append)
+        transport.submit(request(server.url, "second", seconds=0.1), results.append)
+        drain(transport)
+
+        assert results[0] == NotProcessed("unsent", "no stream became free in time")
+        assert results[1] == Ambiguous("timeout")
+        assert server.bodies() == [b"first"]
+        transport.close()
+
+
+def test_a_refused_connection_means_not_processed() -> None:
+    results: list[Result] = []
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound, not listening: it refuses
+        transport = Http2Transport(Options())
+
+        transport.submit(request(f"https://127.0.0.1:{bound.getsockname()[1]}"), results.append)
+        drain(transport)
+
+    assert isinstance(results[0], NotProcessed)
+    assert results[0].fault == "connect"
+    transport.close()
+
+
+def test_a_server_that_never_shakes_hands_means_not_processed() -> None:
+    results: list[Result] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        transport = Http2Transport(Options(connect_timeout_seconds=0.2))
+
+        transport.submit(request(f"https://127.0.0.1:{silent.getsockname()[1]}"), results.append)
+        drain(transport)
+
+    assert isinstance(results[0], NotProcessed)
+    assert results[0].fault == "connect"
+    transport.close()
+
+
+def test_an_unknown_authority_means_certificate(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options())
+
+        transport.submit(request(server.url), results.append)
+        drain(transport)
+
+        assert isinstance(results[0], NotProcessed)
+        assert results[0].fault == "certificate"
+        assert server.bodies() == []
+        transport.close()
+
+
+def test_an_answer_that_never_comes_is_ambiguous(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, never) as server:
+        transport = Http2Transport(Options(server.ca))
+
+        transport.submit(request(server.url, seconds=0.3), results.append)
+        drain(transport)
+
+        assert results == [Ambiguous("timeout")]
+        transport.close()
+
+
+def after_the_first(harm: str) -> Script:
+    def script(peer: Peer, stream: int) -> None:
+        if peer.bodies == [b"warm"]:
+            peer.answer(stream)
+        elif harm == "refuse":
+            peer.refuse(stream)
+        elif harm == "goaway":
+            peer.http.close_connection(last_stream_id=1)
+        else:
+            peer.abort()
+
+    return script
+
+
+@pytest.mark.parametrize("harm", ["refuse", "goaway", "abort"])
+def test_nothing_is_sent_twice_when_a_used_connection_fails(tmp_path: Path, harm: str) -> None:
+    results: list[Result] = []
+    names = [f"r{number}" for number in range(10)]
+    with serving(tmp_path, after_the_first(harm)) as server:
+        transport = Http2Transport(Options(server.ca))
+        transport.submit(request(server.url, "warm"), results.append)
+        drain(transport)
+
+        for name in names:
+            transport.submit(request(server.url, name), results.append)
+        drain(transport)
+
+        assert len(results) == 11
+        assert not any(isinstance(one, Answer) for one in results[1:])
+        read = server.bodies()
+        assert len(read) == len(set(read))
+        transport.close()
+
+
+def test_closing_gives_every_request_a_result(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, never) as server:
+        transport = Http2Transport(Options(server.ca, connections=1, streams=1))
+        transport.submit(request(server.url, "written"), results.append)
+        transport.submit(request(server.url, "waiting"), results.append)
+        pump_until(transport, lambda: server.bodies() == [b"written"])
+
+        transport.close()
+        transport.submit(request(server.url, "late"), results.append)
+        transport.pump(0)
+
+        assert isinstance(results[0], Ambiguous)
+        assert [type(one) for one in results[1:]] == [NotProcessed, NotProcessed]
+        assert transport.in_flight() == 0
+
+
+def test_unused_connections_are_closed_after_a_while(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(server.ca, idle_seconds=0))
+        transport.submit(request(server.url, "one", "old"), results.append)
+        drain(transport)
+
+        for _ in range(2):
+            transport.submit(request(server.url, "two", "new"), results.append)
+            drain(transport)
+
+        assert server.peers[0].ended.wait(10)
+        assert len(results) == 3
+        transport.close()
