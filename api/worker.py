@@ -27,13 +27,13 @@ from core.secrets import SecretBox
 from core.settings import Settings, read_settings
 from core.telemetry import configure_logging, log_event
 from delivery.credentials.opening import provider_opener
-from delivery.curl import CurlTransport
 from delivery.engine.engine import Engine, EngineOptions
 from delivery.engine.opener import Opener
 from delivery.engine.sender import Sender
 from delivery.providers.registry import Endpoints, Providers
 from delivery.providers.token_cache import RedisTokenCache
 from delivery.retry import RetryRules
+from delivery.transports import open_transport
 
 _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
@@ -86,7 +86,7 @@ class Runner:
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     """Return the delivery engine of one worker process, with its own connections to gateways."""
     box = SecretBox(settings.require_secret_keys())
-    transport = CurlTransport(settings.gateway_ca_file, streams=_STREAMS)
+    transport = open_transport(settings.transport, settings.gateway_ca_file)
     cache = RedisTokenCache.open(
         settings.require_redis_url(), box, prefix=f"{settings.redis_prefix}token:"
     )

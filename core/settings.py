@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     # Certificate authentication may need another host, as it does in the sandbox.
     apns_certificate_url: str | None = None
     gateway_ca_file: Path | None = None
+    transport: Literal["http2", "sdk"] = "http2"
     fcm_quota_per_minute: int = Field(default=600_000, ge=1)
     allow_production_in_staging: bool = False
 

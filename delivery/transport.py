@@ -53,8 +53,9 @@ class NotProcessed:
     """Never written whole, refused, or beyond GOAWAY's last id: safe to send again.
 
     `fault` is `connect` (no connection), `certificate` (one side does not trust the other's),
-    `refused` (by the gateway), `unsent` (never written whole) or `too_large` (its headers are
-    over the gateway's limit). `debug` is what a gateway said with its GOAWAY.
+    `refused` (by the gateway), `unsent` (never written whole), `too_large` (its headers are
+    over the gateway's limit) or `unsupported` (the transport's library can not say it). `debug`
+    is what a gateway said with its GOAWAY.
     """
 
     fault: str

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from delivery.outcome import Outcome, Paused, Retry, Scope, Unknown
+from delivery.outcome import Outcome, Paused, Rejected, Retry, Scope, Unknown
 from delivery.transport import Ambiguous, NotProcessed
 
 _RETRY_AFTER_CEILING_SECONDS = 86_400.0
@@ -21,6 +21,8 @@ def result_outcome(result: NotProcessed | Ambiguous) -> Outcome:
             f"No trusted connection to the gateway: {result.reason}. Check the gateway's address, "
             "CARILLON_GATEWAY_CA_FILE and this machine's clock.",
         )
+    if result.fault in {"too_large", "unsupported"}:
+        return Rejected(result.fault, result.reason)
     reason = "gateway_unreachable" if result.fault == "connect" else "stream_refused"
     return Retry(reason, Scope.CONNECTION, counts=False)
 
