@@ -9,11 +9,11 @@ from selectors import BaseSelector
 from urllib.parse import urlsplit
 
 from delivery.http2.connection import Connection
-from delivery.http2.dial import DialError, dial, fault_of
 from delivery.http2.line import Line
 from delivery.http2.options import Options
 from delivery.http2.stream import Finished
-from delivery.http2.wire import Wire
+from delivery.tls.dial import DialError, dial, fault_of
+from delivery.tls.wire import Wire
 from delivery.transport import Done, Endpoint, NotProcessed, Request
 
 _BATCH = 64
@@ -102,7 +102,7 @@ class Channel:
 
     def _try(self, turn: int) -> None:
         try:
-            outcome: Wire | DialError = dial(self._endpoint, self._options, turn)
+            outcome: Wire | DialError = dial(self._endpoint, self._options.route, turn)
         except DialError as error:
             outcome = error
         self._report((self, outcome))

@@ -58,14 +58,13 @@ class Connection:
             frames.HEADERS: self._take_headers,
             frames.RST_STREAM: self._take_reset,
             frames.SETTINGS: self._take_settings,
-            frames.PUSH_PROMISE: self._take_push,
             frames.PING: self._take_ping,
             frames.GOAWAY: self._take_goaway,
             frames.WINDOW_UPDATE: self._take_window,
             frames.CONTINUATION: self._take_continuation,
         }
         self._put(frames.PREFACE + frames.settings_frame(_OUR_SETTINGS))
-        self._widen(frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW)
+        self._word(frames.WINDOW_UPDATE, 0, frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW)
 
     def room(self) -> int:
         """Return how many streams may be opened now; none before the peer's SETTINGS."""
@@ -128,11 +127,8 @@ class Connection:
         self.out.append(data)
         self._position += len(data)
 
-    def _reset(self, stream_id: int, code: int) -> None:
-        self._put(frames.frame(frames.RST_STREAM, 0, stream_id, frames.WORD.pack(code)))
-
-    def _widen(self, size: int) -> None:
-        self._put(frames.frame(frames.WINDOW_UPDATE, 0, 0, frames.WORD.pack(size)))
+    def _word(self, kind: int, stream_id: int, word: int) -> None:
+        self._put(frames.frame(kind, 0, stream_id, frames.WORD.pack(word)))
 
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
@@ -146,8 +142,7 @@ class Connection:
         """End the streams whose deadline has passed."""
         late = [number for number, stream in self.streams.items() if stream.deadline <= now]
         for stream_id in late:
-            self._reset(stream_id, frames.CANCEL)
-            self._lose(stream_id, "timeout")
+            self._cancel(stream_id, frames.CANCEL, "timeout")
 
     def end(self, words: str) -> None:
         """End all streams: the connection is gone."""
@@ -155,10 +150,15 @@ class Connection:
         for stream_id in list(self.streams):
             self._lose(stream_id, words)
 
-    def _lose(self, stream_id: int, words: str) -> None:
+    def _cancel(self, stream_id: int, code: int, words: str) -> None:
+        self._word(frames.RST_STREAM, stream_id, code)
+        self._lose(stream_id, words)
+
+    def _lose(self, stream_id: int, words: str, *, refused: bool = False) -> None:
         stream = self.streams.pop(stream_id)
         self._unsent.pop(stream_id, None)
-        self._finished.append(stream.lost(words, self.written, self.debug))
+        written = -1 if refused else self.written
+        self._finished.append(stream.lost(words, written, self.debug))
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer; raise PeerError when it breaks the protocol."""
@@ -175,7 +175,7 @@ class Connection:
                 at = start - frames.HEAD_BYTES
                 break
             kind = word & 0xFF
-            if self._awaited is not None and kind != self._awaited:
+            if self._awaited not in {None, kind} or kind == frames.PUSH_PROMISE:
                 raise PeerError(frames.PROTOCOL_ERROR, f"a frame of kind {kind} out of order")
             taker = self._takers.get(kind)
             if taker:
@@ -220,34 +220,29 @@ class Connection:
                 stream.status, stream.block = status, block
             well_formed = status >= 200 or (status >= 100 and not ended)
         if not well_formed:
-            self._reset(stream_id, frames.PROTOCOL_ERROR)
-            self._lose(stream_id, "malformed answer")
+            self._cancel(stream_id, frames.PROTOCOL_ERROR, "malformed answer")
         elif ended:
             self._answer(stream_id, stream)
 
     def _take_data(self, stream_id: int, flags: int, payload: bytes) -> None:
         self._received += len(payload)
         if self._received > frames.LARGEST_WINDOW // 2:
-            self._widen(self._received)
+            self._word(frames.WINDOW_UPDATE, 0, self._received)
             self._received = 0
         stream = self._stream(stream_id)
         if stream is None:
             return
         stream.body += frames.unpad(payload, flags & frames.PADDED) if flags > 1 else payload
         if not stream.status:
-            self._reset(stream_id, frames.PROTOCOL_ERROR)
-            self._lose(stream_id, "malformed answer")
-        elif flags & frames.END_STREAM:
-            self._answer(stream_id, stream)
-        elif len(stream.body) > _LARGEST_BODY:
-            self._reset(stream_id, frames.CANCEL)
-            self._answer(stream_id, stream)
+            self._cancel(stream_id, frames.PROTOCOL_ERROR, "malformed answer")
+        elif flags & frames.END_STREAM or len(stream.body) > _LARGEST_BODY:
+            self._answer(stream_id, stream, stop=not flags & frames.END_STREAM)
 
-    def _answer(self, stream_id: int, stream: Stream) -> None:
+    def _answer(self, stream_id: int, stream: Stream, *, stop: bool = False) -> None:
         del self.streams[stream_id]
         self.answers += 1
-        if self._unsent.pop(stream_id, None):
-            self._reset(stream_id, frames.CANCEL)
+        if self._unsent.pop(stream_id, None) or stop:
+            self._word(frames.RST_STREAM, stream_id, frames.CANCEL)
         self._finished.append(stream.answered())
 
     def _take_reset(self, stream_id: int, _flags: int, payload: bytes) -> None:
@@ -255,15 +250,8 @@ class Connection:
         stream = self._stream(stream_id)
         if stream is None:
             return
-        if code == frames.REFUSED_STREAM:
-            self._refuse(stream_id, "the gateway refused the stream")
-        else:
-            self._lose(stream_id, f"stream reset: {frames.error_name(code)}")
-
-    def _refuse(self, stream_id: int, words: str) -> None:
-        stream = self.streams.pop(stream_id)
-        self._unsent.pop(stream_id, None)
-        self._finished.append(stream.refused(words, self.debug))
+        words = f"stream reset: {frames.error_name(code)}"
+        self._lose(stream_id, words, refused=code == frames.REFUSED_STREAM)
 
     def _take_goaway(self, stream_id: int, _flags: int, payload: bytes) -> None:
         if stream_id or len(payload) < frames.PAIR.size:
@@ -272,7 +260,8 @@ class Connection:
         self.draining = True
         self.debug = payload[frames.PAIR.size :] or self.debug
         for beyond in [number for number in self.streams if number > last]:
-            self._refuse(beyond, f"beyond the last stream of GOAWAY {frames.error_name(code)}")
+            words = f"beyond the last stream of GOAWAY {frames.error_name(code)}"
+            self._lose(beyond, words, refused=True)
 
     def _take_settings(self, stream_id: int, flags: int, payload: bytes) -> None:
         if stream_id or (flags & frames.ACK and payload):
@@ -316,9 +305,6 @@ class Connection:
         elif stream := self._stream(stream_id):
             stream.window += size
             if not size or stream.window > frames.LARGEST_WINDOW:
-                self._reset(stream_id, frames.FLOW_CONTROL_ERROR)
-                self._lose(stream_id, "a stream window out of bounds")
+                words = "a stream window out of bounds"
+                self._cancel(stream_id, frames.FLOW_CONTROL_ERROR, words)
         self._continue()
-
-    def _take_push(self, _stream_id: int, _flags: int, _payload: bytes) -> None:
-        raise PeerError(frames.PROTOCOL_ERROR, "a push that was never asked for")

@@ -4,7 +4,7 @@ from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from delivery.http2.connection import Connection
 from delivery.http2.frames import PeerError
-from delivery.http2.wire import Wire
+from delivery.tls.wire import Wire
 
 # A peer that is silent for so long while requests are open is asked for a sign of life, but not
 # more often than gateways bear.

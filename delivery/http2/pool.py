@@ -10,7 +10,7 @@ from delivery.http2.channel import Channel, Dialed
 from delivery.http2.line import Line
 from delivery.http2.options import Options
 from delivery.http2.stream import Finished
-from delivery.http2.wire import Wire
+from delivery.tls.wire import Wire
 from delivery.transport import Done, Endpoint, NotProcessed, Request
 
 _TICK_SECONDS = 0.05
@@ -27,7 +27,6 @@ class Http2Transport:
         self._options = options
         self._selector = DefaultSelector()
         self._channels: dict[Endpoint, Channel] = {}
-        self._last: tuple[Endpoint | None, Channel | None] = None, None
         self._finished: deque[Finished] = deque()
         self._dialed: SimpleQueue[Dialed] = SimpleQueue()
         self._count = 0
@@ -42,18 +41,11 @@ class Http2Transport:
         if self._closed:
             self._finished.append((done, NotProcessed("unsent", "the transport is closed")))
             return
-        endpoint, channel = self._last
-        if channel is None or request.endpoint is not endpoint:
-            channel = self._channel(request.endpoint)
-            self._last = request.endpoint, channel
-        channel.waiting.append((request, done, time.monotonic() + request.timeout_seconds))
-
-    def _channel(self, endpoint: Endpoint) -> Channel:
-        channel = self._channels.get(endpoint)
+        channel = self._channels.get(request.endpoint)
         if channel is None:
-            channel = Channel(endpoint, self._options, self._finished, self._report)
-            self._channels[endpoint] = channel
-        return channel
+            channel = Channel(request.endpoint, self._options, self._finished, self._report)
+            self._channels[request.endpoint] = channel
+        channel.waiting.append((request, done, time.monotonic() + request.timeout_seconds))
 
     def _report(self, dialed: Dialed) -> None:
         # From the thread that dialed.
@@ -109,7 +101,6 @@ class Http2Transport:
             channel.tick(now)
             if channel.retired and not (channel.lines or channel.waiting or channel.dialing):
                 del self._channels[endpoint]
-                self._last = None, None
 
     def _deliver(self) -> None:
         # One at a time, so that a callback that raises does not lose the others' results.

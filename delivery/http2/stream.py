@@ -29,15 +29,14 @@ class Stream:
         """Return the gateway's answer."""
         return self.done, Answer(self.status, ResponseHeaders(self.block), self.body)
 
-    def refused(self, words: str, debug: bytes = b"") -> Finished:
-        """Return that the gateway says it has not processed this."""
-        return self.done, NotProcessed("refused", words, debug)
+    def lost(self, words: str, written: int, debug: bytes) -> Finished:
+        """Return what the end of the stream means when `written` bytes of all had left for good.
 
-    def lost(self, words: str, written: int, debug: bytes = b"") -> Finished:
-        """Return what the end of the stream means, when `written` bytes had left for good.
-
-        A success whose body is missing is one all the same.
+        `written` is negative when the gateway says that it has not processed this. A success
+        whose body is missing is one all the same.
         """
+        if written < 0:
+            return self.done, NotProcessed("refused", words, debug)
         if 200 <= self.status < 300:
             return self.answered()
         if not 0 < self.end <= written:

@@ -7,6 +7,7 @@ import pytest
 
 from delivery import http2
 from delivery.http2 import Http2Transport, Options
+from delivery.tls.dial import Route
 from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
 from tests.delivery.curl.frame_server import Peer, Script, serving
 from tests.delivery.gathering import drain, pump_until
@@ -34,7 +35,7 @@ def test_the_package_lists_its_public_names() -> None:
 def test_requests_are_answered_over_one_connection(tmp_path: Path, *, alpn: bool) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer, alpn=alpn) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
 
         for number in range(50):
             transport.submit(request(server.url, f"r{number}"), results.append)
@@ -50,7 +51,7 @@ def test_requests_are_answered_over_one_connection(tmp_path: Path, *, alpn: bool
 def test_bindings_never_share_a_connection(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
 
         for _ in range(2):
             for binding in ("a", "b", "c"):
@@ -64,7 +65,7 @@ def test_bindings_never_share_a_connection(tmp_path: Path) -> None:
 def test_results_come_from_pumping_only(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
 
         transport.submit(request(server.url), results.append)
 
@@ -77,7 +78,7 @@ def test_results_come_from_pumping_only(tmp_path: Path) -> None:
 def test_a_callback_may_submit_again(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
 
         def again(_: Result) -> None:
             transport.submit(request(server.url, "second"), results.append)
@@ -97,7 +98,7 @@ def test_a_callback_that_raises_loses_no_other_result(tmp_path: Path) -> None:
         raise LookupError
 
     with serving(tmp_path, answer) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
         transport.submit(request(server.url, "bad"), fail)
         transport.submit(request(server.url, "good"), results.append)
 
@@ -112,7 +113,7 @@ def test_a_callback_that_raises_loses_no_other_result(tmp_path: Path) -> None:
 def test_more_requests_than_streams_wait_their_turn(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer) as server:
-        transport = Http2Transport(Options(server.ca, connections=1, streams=3))
+        transport = Http2Transport(Options(Route(server.ca), connections=1, streams=3))
 
         for number in range(20):
             transport.submit(request(server.url, f"r{number}"), results.append)
@@ -126,7 +127,7 @@ def test_more_requests_than_streams_wait_their_turn(tmp_path: Path) -> None:
 def test_a_request_that_waited_too_long_is_never_written(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, never) as server:
-        transport = Http2Transport(Options(server.ca, connections=1, streams=1))
+        transport = Http2Transport(Options(Route(server.ca), connections=1, streams=1))
 
         transport.submit(request(server.url, "first", seconds=0.5), results.append)
         transport.submit(request(server.url, "second", seconds=0.1), results.append)
@@ -155,7 +156,7 @@ def test_a_refused_connection_means_not_processed() -> None:
 def test_a_server_that_never_shakes_hands_means_not_processed() -> None:
     results: list[Result] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        transport = Http2Transport(Options(connect_timeout_seconds=0.2))
+        transport = Http2Transport(Options(Route(timeout_seconds=0.2)))
 
         transport.submit(request(f"https://127.0.0.1:{silent.getsockname()[1]}"), results.append)
         drain(transport)
@@ -182,7 +183,7 @@ def test_an_unknown_authority_means_certificate(tmp_path: Path) -> None:
 def test_an_answer_that_never_comes_is_ambiguous(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, never) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
 
         transport.submit(request(server.url, seconds=0.3), results.append)
         drain(transport)
@@ -210,7 +211,7 @@ def test_nothing_is_sent_twice_when_a_used_connection_fails(tmp_path: Path, harm
     results: list[Result] = []
     names = [f"r{number}" for number in range(10)]
     with serving(tmp_path, after_the_first(harm)) as server:
-        transport = Http2Transport(Options(server.ca))
+        transport = Http2Transport(Options(Route(server.ca)))
         transport.submit(request(server.url, "warm"), results.append)
         drain(transport)
 
@@ -228,7 +229,7 @@ def test_nothing_is_sent_twice_when_a_used_connection_fails(tmp_path: Path, harm
 def test_closing_gives_every_request_a_result(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, never) as server:
-        transport = Http2Transport(Options(server.ca, connections=1, streams=1))
+        transport = Http2Transport(Options(Route(server.ca), connections=1, streams=1))
         transport.submit(request(server.url, "written"), results.append)
         transport.submit(request(server.url, "waiting"), results.append)
         pump_until(transport, lambda: server.bodies() == [b"written"])
@@ -245,7 +246,7 @@ def test_closing_gives_every_request_a_result(tmp_path: Path) -> None:
 def test_unused_connections_are_closed_after_a_while(tmp_path: Path) -> None:
     results: list[Result] = []
     with serving(tmp_path, answer) as server:
-        transport = Http2Transport(Options(server.ca, idle_seconds=0))
+        transport = Http2Transport(Options(Route(server.ca), idle_seconds=0))
         transport.submit(request(server.url, "one", "old"), results.append)
         drain(transport)
 

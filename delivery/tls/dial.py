@@ -7,12 +7,13 @@ import socket
 import ssl
 import tempfile
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from cryptography.hazmat.primitives import serialization
 
-from delivery.http2.options import Options
-from delivery.http2.wire import Wire
+from delivery.tls.wire import Wire
 from delivery.transport import Endpoint
 
 _SHARE_SECONDS = 3.0
@@ -27,19 +28,31 @@ class DialError(Exception):
         self.fault = fault
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How to reach gateways.
+
+    `ca_file` replaces the system's trust store; `proxy_url` is an HTTP proxy that knows CONNECT.
+    """
+
+    ca_file: Path | None = None
+    proxy_url: str | None = None
+    timeout_seconds: float = 10.0
+
+
 def fault_of(words: str) -> str:
     """Return whether the end of a connection is about trust; an alert speaks of our certificate."""
     about_trust = "CERTIFICATE" in words or "UNKNOWN_CA" in words
     return "certificate" if about_trust else "connect"
 
 
-def dial(endpoint: Endpoint, options: Options, turn: int) -> Wire:
+def dial(endpoint: Endpoint, route: Route, turn: int) -> Wire:
     """Return a connection or raise DialError; `turn` spreads them over the gateway's addresses.
 
     The name is looked up anew each time, as Apple asks.
     """
     try:
-        return _dial(endpoint, options, turn)
+        return _dial(endpoint, route, turn)
     except ssl.SSLError as error:
         words = f"TLS failed: {error.reason or error} {getattr(error, 'verify_message', '')}"
         raise DialError(fault_of(words), words.strip()) from error
@@ -47,14 +60,14 @@ def dial(endpoint: Endpoint, options: Options, turn: int) -> Wire:
         raise DialError("connect", getattr(error, "strerror", None) or str(error)) from error
 
 
-def _dial(endpoint: Endpoint, options: Options, turn: int) -> Wire:
+def _dial(endpoint: Endpoint, route: Route, turn: int) -> Wire:
     address = urlsplit(endpoint.origin)
     if address.scheme != "https" or not address.hostname:
         raise ValueError("only https:// reaches a gateway")
-    context = _context(endpoint, options)
+    context = _context(endpoint, route)
     host, port = address.hostname, address.port or 443
-    deadline = time.monotonic() + options.connect_timeout_seconds
-    proxy = urlsplit(options.proxy_url) if options.proxy_url else None
+    deadline = time.monotonic() + route.timeout_seconds
+    proxy = urlsplit(route.proxy_url) if route.proxy_url else None
     way = proxy or address
     plain = _connect(way.hostname or "", way.port or port, deadline, turn)
     try:
@@ -66,8 +79,8 @@ def _dial(endpoint: Endpoint, options: Options, turn: int) -> Wire:
         raise
 
 
-def _context(endpoint: Endpoint, options: Options) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.ca_file)
+def _context(endpoint: Endpoint, route: Route) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=route.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     if endpoint.certificate and endpoint.private_key:

@@ -1,0 +1,1 @@
+"""Trusted connections to gateways, whatever is spoken over them."""
