@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from delivery.curl import CurlTransport
 from delivery.outcome import Accepted, Gone, Paused, Rejected, Retry, Scope
 from delivery.providers.registry import Endpoints, Providers
 from delivery.push import Notification
 from delivery.sandbox.credentials import make_apns_key
+from delivery.transport import Transport
 from tests.delivery.gathering import pump_until
 from tests.delivery.providers.senders import Sender, certificate_sender, credential
 from tests.fixtures.sandbox import TOPIC, Sandbox
@@ -54,7 +54,7 @@ def test_a_revoked_key_stops_the_credential_in_words(apns: Sender, sandbox: Sand
 
 
 def test_a_foreign_key_stops_the_credential(
-    providers: Providers, apns: Sender, transport: CurlTransport
+    providers: Providers, apns: Sender, transport: Transport
 ) -> None:
     key = make_apns_key()
     secret = {"p8": key.p8, "key_id": key.key_id, "team_id": key.team_id}
@@ -67,7 +67,7 @@ def test_a_foreign_key_stops_the_credential(
 
 
 def test_teams_never_meet_on_a_connection(
-    providers: Providers, apns: Sender, transport: CurlTransport, sandbox: Sandbox
+    providers: Providers, apns: Sender, transport: Transport, sandbox: Sandbox
 ) -> None:
     key = make_apns_key()
     sandbox.control.register_apns_key(key, TOPIC)
@@ -163,7 +163,7 @@ def test_a_wrong_topic_of_one_device_stops_nobody_else(apns: Sender) -> None:
 
 
 def test_the_environment_chooses_the_gateway(
-    transport: CurlTransport, sandbox: Sandbox, apns: Sender
+    transport: Transport, sandbox: Sandbox, apns: Sender
 ) -> None:
     url, key = sandbox.address.url, sandbox.key
     nowhere = "https://127.0.0.1:1"
@@ -178,7 +178,7 @@ def test_the_environment_chooses_the_gateway(
 
 
 def test_a_certificate_for_another_topic_stops_the_credential(
-    providers: Providers, transport: CurlTransport, sandbox: Sandbox
+    providers: Providers, transport: Transport, sandbox: Sandbox
 ) -> None:
     sender = certificate_sender(providers, transport, sandbox)
 

@@ -7,12 +7,13 @@ import pytest
 from cryptography.fernet import Fernet
 
 from core.secrets import SecretBox
-from delivery.curl import CurlTransport
 from delivery.outcome import Accepted, Outcome, Paused, Retry, Scope
 from delivery.providers.registry import Endpoints, Providers
 from delivery.providers.token_cache import RedisTokenCache
 from delivery.sandbox.credentials import make_service_account
 from delivery.sandbox.tokens import fcm_fid
+from delivery.transport import Transport
+from delivery.transports import TransportKind, open_transport
 from tests.delivery.gathering import drain
 from tests.delivery.providers.senders import Sender, credential, fcm_sender
 from tests.fixtures.sandbox import PROJECT, Sandbox
@@ -133,7 +134,7 @@ def test_an_overloaded_token_endpoint_delays_the_project(fcm: Sender, sandbox: S
 
 
 def test_a_token_endpoint_that_refuses_connections_delays_the_project(
-    transport: CurlTransport, endpoints: Endpoints, sandbox: Sandbox
+    transport: Transport, endpoints: Endpoints, sandbox: Sandbox
 ) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound, not listening: it refuses
@@ -168,14 +169,18 @@ def test_a_short_lived_token_is_used_and_renewed(fcm: Sender, sandbox: Sandbox) 
 
 
 def test_workers_of_a_cluster_fetch_one_token_between_them(
-    endpoints: Endpoints, sandbox: Sandbox, redis_url: str, redis_prefix: str
+    endpoints: Endpoints,
+    sandbox: Sandbox,
+    redis_url: str,
+    redis_prefix: str,
+    transport_kind: TransportKind,
 ) -> None:
     sandbox.control.profile(oauth_delay_seconds=0.3)
     box = SecretBox([Fernet.generate_key().decode()])
     start, outcomes = Barrier(4), list[Outcome]()
 
     def work() -> None:
-        transport = CurlTransport(sandbox.address.ca)
+        transport = open_transport(transport_kind, sandbox.address.ca)
         cache = RedisTokenCache.open(redis_url, box, prefix=redis_prefix)
         sender = fcm_sender(Providers(transport, endpoints, cache), transport, sandbox)
         start.wait()
@@ -195,7 +200,7 @@ def test_workers_of_a_cluster_fetch_one_token_between_them(
 
 
 def test_without_redis_a_worker_helps_itself(
-    transport: CurlTransport, endpoints: Endpoints, sandbox: Sandbox
+    transport: Transport, endpoints: Endpoints, sandbox: Sandbox
 ) -> None:
     box = SecretBox([Fernet.generate_key().decode()])
     with socket.socket() as bound:

@@ -9,12 +9,11 @@ from cryptography.fernet import Fernet
 
 from core.clock import utc_now
 from core.secrets import SecretBox
-from delivery.curl import CurlTransport
 from delivery.outcome import Outcome, Paused, Retry
 from delivery.providers.oauth import OAuthTokens, account_key
 from delivery.providers.oauth_answer import AccessToken, read_token
 from delivery.providers.token_cache import RedisTokenCache
-from delivery.transport import Ambiguous, Answer, NotProcessed
+from delivery.transport import Ambiguous, Answer, NotProcessed, Transport
 from tests.delivery.gathering import drain
 from tests.fixtures.sandbox import Sandbox
 
@@ -40,11 +39,11 @@ def clock(sandbox: Sandbox) -> Clock:
 
 
 @pytest.fixture
-def tokens(transport: CurlTransport, sandbox: Sandbox, clock: Clock) -> OAuthTokens:
+def tokens(transport: Transport, sandbox: Sandbox, clock: Clock) -> OAuthTokens:
     return OAuthTokens(transport, sandbox.account, clock=clock)
 
 
-def ask(tokens: OAuthTokens, transport: CurlTransport) -> AccessToken | Outcome:
+def ask(tokens: OAuthTokens, transport: Transport) -> AccessToken | Outcome:
     """Ask and wait; also for a renewal that the question set off."""
     got: list[AccessToken | Outcome] = []
     tokens.ask(got.append)
@@ -54,7 +53,7 @@ def ask(tokens: OAuthTokens, transport: CurlTransport) -> AccessToken | Outcome:
 
 
 def test_a_token_is_kept_while_it_is_fresh(
-    tokens: OAuthTokens, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+    tokens: OAuthTokens, transport: Transport, clock: Clock, sandbox: Sandbox
 ) -> None:
     first = ask(tokens, transport)
     clock.move(minutes=54)
@@ -64,7 +63,7 @@ def test_a_token_is_kept_while_it_is_fresh(
 
 
 def test_a_token_is_renewed_early_while_the_old_one_serves(
-    tokens: OAuthTokens, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+    tokens: OAuthTokens, transport: Transport, clock: Clock, sandbox: Sandbox
 ) -> None:
     first = ask(tokens, transport)
     clock.move(minutes=56)
@@ -75,7 +74,7 @@ def test_a_token_is_renewed_early_while_the_old_one_serves(
 
 
 def test_a_failed_renewal_leaves_the_old_token_in_use(
-    tokens: OAuthTokens, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+    tokens: OAuthTokens, transport: Transport, clock: Clock, sandbox: Sandbox
 ) -> None:
     first = ask(tokens, transport)
     sandbox.control.profile(oauth_failure="unavailable")
@@ -86,7 +85,7 @@ def test_a_failed_renewal_leaves_the_old_token_in_use(
 
 
 def test_an_expired_token_is_never_handed_out(
-    tokens: OAuthTokens, transport: CurlTransport, clock: Clock
+    tokens: OAuthTokens, transport: Transport, clock: Clock
 ) -> None:
     first = ask(tokens, transport)
     clock.move(minutes=60)
@@ -98,7 +97,7 @@ def test_an_expired_token_is_never_handed_out(
 
 
 def test_a_token_renewed_meanwhile_is_not_renewed_again(
-    tokens: OAuthTokens, transport: CurlTransport, sandbox: Sandbox
+    tokens: OAuthTokens, transport: Transport, sandbox: Sandbox
 ) -> None:
     first = ask(tokens, transport)
     assert isinstance(first, AccessToken)
@@ -123,7 +122,7 @@ def cache(redis_url: str, redis_prefix: str) -> Iterator[RedisTokenCache]:
 
 
 def test_a_token_renewed_by_another_worker_is_taken_over(
-    cache: RedisTokenCache, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+    cache: RedisTokenCache, transport: Transport, clock: Clock, sandbox: Sandbox
 ) -> None:
     one, two = (OAuthTokens(transport, sandbox.account, cache, clock) for _ in range(2))
     first = ask(one, transport)
@@ -138,7 +137,7 @@ def test_a_token_renewed_by_another_worker_is_taken_over(
 
 
 def test_a_worker_leaves_the_early_renewal_to_the_one_at_work(
-    cache: RedisTokenCache, transport: CurlTransport, clock: Clock, sandbox: Sandbox
+    cache: RedisTokenCache, transport: Transport, clock: Clock, sandbox: Sandbox
 ) -> None:
     tokens = OAuthTokens(transport, sandbox.account, cache, clock)
     first = ask(tokens, transport)

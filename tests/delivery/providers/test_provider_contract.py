@@ -1,15 +1,15 @@
-"""What every provider promises, on the sandbox gateways."""
+"""What every provider promises, on the sandbox gateways, over each transport."""
 
 import socket
 from collections.abc import Callable
 
 import pytest
 
-from delivery.curl import CurlTransport
 from delivery.outcome import Accepted, Gone, Paused, Rejected, Retry, Scope, Unknown
 from delivery.providers.registry import Endpoints, Providers
 from delivery.push import Encoded
 from delivery.transport import Transport
+from delivery.transports import TransportKind, open_transport
 from tests.delivery.gathering import drain, pump_until
 from tests.delivery.providers.senders import Sender, apns_sender, certificate_sender, fcm_sender
 from tests.fixtures.sandbox import Sandbox
@@ -69,7 +69,7 @@ def test_a_garbled_success_is_unknown(sender: Sender) -> None:
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_gateway_that_refuses_connections_costs_no_attempt(
-    make: Maker, transport: CurlTransport, sandbox: Sandbox
+    make: Maker, transport: Transport, sandbox: Sandbox
 ) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound, not listening: it refuses
@@ -83,9 +83,9 @@ def test_a_gateway_that_refuses_connections_costs_no_attempt(
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_gateway_of_another_authority_stops_the_credential(
-    make: Maker, endpoints: Endpoints, sandbox: Sandbox
+    make: Maker, endpoints: Endpoints, sandbox: Sandbox, transport_kind: TransportKind
 ) -> None:
-    transport = CurlTransport()
+    transport = open_transport(transport_kind, None)
     sender = make(Providers(transport, endpoints), transport, sandbox)
 
     outcome = sender.send_one()

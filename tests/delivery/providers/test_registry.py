@@ -1,9 +1,9 @@
 """Which provider a credential gets."""
 
 from core.settings import Settings
-from delivery.curl import CurlTransport
 from delivery.providers.registry import Endpoints, Providers
 from delivery.sandbox.credentials import make_apns_key
+from delivery.transports import open_transport
 from tests.delivery.providers.senders import credential
 
 
@@ -21,7 +21,7 @@ def test_a_provider_is_kept_until_its_credential_changes() -> None:
     key = make_apns_key()
     secret = {"p8": key.p8, "key_id": key.key_id, "team_id": key.team_id}
     one = credential("apns", "token", secret, 7)
-    transport = CurlTransport()
+    transport = open_transport("http2", None)
     providers = Providers(transport, Endpoints("https://f", "https://p", "https://d"))
 
     first = providers.for_credential(one, 1)

@@ -1,0 +1,121 @@
+"""What the SDKs are known to do wrong: each fact once, for the expected failures and the docs."""
+
+from dataclasses import dataclass
+
+import pytest
+
+FIREBASE, AIOAPNS = "firebase-admin", "aioapns"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """When it shows, and what comes of it over the transport."""
+
+    sdk: str
+    trigger: str
+    result: str
+
+
+FAILURES = {
+    "F-1": Failure(
+        FIREBASE,
+        "the gateway lowers its stream limit below the streams that are open",
+        "no answer is read any more: all end as `unknown` at their deadline",
+    ),
+    "F-2": Failure(
+        FIREBASE,
+        "GOAWAY with requests in flight",
+        "answers that come after it are not read: processed ones and those beyond the last id "
+        "alike end as `unknown`",
+    ),
+    "F-3": Failure(
+        FIREBASE,
+        "a refused stream (RST_STREAM, REFUSED_STREAM)",
+        "ends as `unknown`, although nothing was processed",
+    ),
+    "F-4": Failure(
+        FIREBASE,
+        "401 for whatever reason",
+        "the request is sent three times before the refusal is believed",
+    ),
+    "A-1": Failure(
+        AIOAPNS,
+        "an error without a body",
+        "no answer is seen: `unknown` at the deadline",
+    ),
+    "A-2": Failure(
+        AIOAPNS,
+        "an accepted push whose answer has no `apns-id`, or has it in upper case",
+        "no answer is seen: `unknown` at the deadline",
+    ),
+    "A-3": Failure(
+        AIOAPNS,
+        "an error whose body comes in two parts, or is no JSON",
+        "the connection breaks, and everybody on it ends as `unknown`",
+    ),
+    "A-4": Failure(
+        AIOAPNS,
+        "a stream that the gateway resets or refuses",
+        "no answer is seen: `unknown` at the deadline, also when nothing was processed",
+    ),
+    "A-5": Failure(
+        AIOAPNS,
+        "GOAWAY with requests in flight",
+        "the connection is closed at once: answers that were due are lost, and processed ones and "
+        "those beyond the last id alike end as `unknown`",
+    ),
+    "A-6": Failure(
+        AIOAPNS,
+        "an answer that takes longer than 10 s on a connection without other traffic",
+        "the connection is closed, and the push ends as `unknown`",
+    ),
+    "A-7": Failure(
+        AIOAPNS,
+        "the gateway's flow-control window is used up",
+        "nothing waits for room: pushes end as not sent and cost another try",
+    ),
+    "A-8": Failure(
+        AIOAPNS,
+        "more than 65,535 bytes of error bodies on one connection",
+        "it never gives back room: later errors are not seen and end as `unknown`",
+    ),
+    "A-9": Failure(
+        AIOAPNS,
+        "a new connection whose gateway allows one stream at first",
+        "more are opened before its settings are read; the refused ones end as `unknown`",
+    ),
+    "A-10": Failure(
+        AIOAPNS,
+        "two pushes with the same `apns-id` at once",
+        "one answer is lost: that push ends as `unknown`",
+    ),
+    "A-11": Failure(AIOAPNS, "`Retry-After`", "is not handed on"),
+    "A-12": Failure(
+        AIOAPNS,
+        "a status 200 with a body that is not the gateway's",
+        "counts as accepted, and then breaks the connection",
+    ),
+    "A-13": Failure(
+        AIOAPNS,
+        "a payload close to the limit of 4,096 bytes",
+        "is written with blanks between its parts, and so may be too large",
+    ),
+}
+
+
+def table() -> str:
+    """Return the failures as the docs show them."""
+    rows = [
+        f"| {key} | {one.sdk} | {one.trigger} | {one.result} |" for key, one in FAILURES.items()
+    ]
+    return "\n".join(("| | SDK | when | what comes of it |", "|---|---|---|---|", *rows))
+
+
+def expect(request: pytest.FixtureRequest, key: str, *, strict: bool = True) -> None:
+    """Expect the present test to fail for a known reason; passing is then a failure.
+
+    Not `strict` is only for a failure that depends on what arrives first.
+    """
+    known = FAILURES[key]
+    reason = f"{key}: {known.sdk}, {known.trigger}"
+    request.applymarker(pytest.mark.xfail(reason=reason, strict=strict))
