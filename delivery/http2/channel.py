@@ -4,15 +4,15 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import inf
 from selectors import BaseSelector
 from urllib.parse import urlsplit
 
 from delivery.http2.connection import Connection
 from delivery.http2.line import Line
-from delivery.http2.options import Options
 from delivery.http2.stream import Finished
-from delivery.tls.dial import DialError, dial, fault_of
+from delivery.tls.dial import DialError, Route, dial, fault_of
 from delivery.tls.wire import Wire
 from delivery.transport import Done, Endpoint, NotProcessed, Request
 
@@ -26,6 +26,20 @@ _ANSWERS_PER_DIAL = 100
 _MOST_CREDIT = 16.0
 
 Dialed = tuple["Channel", Wire | DialError]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Each endpoint has at most `connections`, each with at most `streams` requests open.
+
+    Apple wants connections kept for hours: `idle_seconds` is when an unused one is closed.
+    """
+
+    route: Route = field(default_factory=Route)
+    connections: int = 32
+    streams: int = 1_000
+    idle_seconds: float = 3_600.0
+    first_stream_id: int = 1
 
 
 class Channel:
@@ -45,16 +59,13 @@ class Channel:
         self.waiting: deque[tuple[Request, Done, float]] = deque()
         self.lines: list[Line] = []
         self.retired = False
-        self.dialing = 0
+        self.dialing = self._turn = 0
         self._endpoint = endpoint
         self._options = options
         self._finished = finished
         self._report = report
-        self._turn = 0
         self._credit = _MOST_CREDIT
-        self._credited_at = 0.0
-        self._pause = 0.0
-        self._not_before = 0.0
+        self._credited_at = self._pause = self._not_before = 0.0
         self._full_since: float | None = None
 
     def dispatch(self, now: float) -> None:
@@ -90,17 +101,13 @@ class Channel:
                 return
             wanted = min(len(live), 1 + len(self.waiting) // max(1, live[0].limit))
         if now >= self._not_before:
-            most = min(wanted, self._options.connections - len(live), int(self._credit))
-            for _ in range(most):
-                self._dial()
+            self.dialing = min(wanted, self._options.connections - len(live), int(self._credit))
+            self._credit -= self.dialing
+            for _ in range(self.dialing):
+                self._turn += 1
+                threading.Thread(target=self._dial, args=(self._turn,), daemon=True).start()
 
-    def _dial(self) -> None:
-        self.dialing += 1
-        self._credit -= 1
-        self._turn += 1
-        threading.Thread(target=self._try, args=(self._turn,), daemon=True).start()
-
-    def _try(self, turn: int) -> None:
+    def _dial(self, turn: int) -> None:
         try:
             outcome: Wire | DialError = dial(self._endpoint, self._options.route, turn)
         except DialError as error:

@@ -7,19 +7,13 @@ in `written` how many bytes have left for good: that decides what was never writ
 from collections import deque
 
 from delivery.http2 import frames
-from delivery.http2.frames import PeerError
+from delivery.http2.frames import PeerError, require
 from delivery.http2.request_block import BlockWriter
 from delivery.http2.response_block import LARGEST_BLOCK, status_of
 from delivery.http2.stream import Finished, Stream
 from delivery.transport import Done, NotProcessed, Request
 
-_STREAM_WINDOW = 1 << 20
 _LARGEST_BODY = 65_536
-_OUR_SETTINGS = {
-    frames.HEADER_TABLE_SIZE: 0,
-    frames.ENABLE_PUSH: 0,
-    frames.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
-}
 _WHOLE_BLOCK = frames.END_HEADERS | frames.END_STREAM
 
 
@@ -37,10 +31,9 @@ class Connection:
         self.limit = self.highest_limit = 0
         self.draining = False
         self.debug = b""
-        self.answers = 0
-        self.written = 0
-        self.out: list[bytes] = []
-        self._position = 0
+        self.answers = self.written = 0
+        self.out = [frames.PREFACE]
+        self._position = len(frames.PREFACE)
         self._finished = finished
         self._most = most
         self._writer = BlockWriter(authority)
@@ -63,14 +56,15 @@ class Connection:
             frames.WINDOW_UPDATE: self._take_window,
             frames.CONTINUATION: self._take_continuation,
         }
-        self._put(frames.PREFACE + frames.settings_frame(_OUR_SETTINGS))
+        self._put(frames.SETTINGS, 0, 0, frames.OUR_SETTINGS)
         self._word(frames.WINDOW_UPDATE, 0, frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW)
 
     def room(self) -> int:
         """Return how many streams may be opened now; none before the peer's SETTINGS."""
         if self.draining or self._window <= 0:
             return 0
-        return min(self.limit, self._most) - len(self.streams)
+        ids_left = (frames.LARGEST_STREAM_ID + 1 - self._next_id) // 2
+        return min(ids_left, min(self.limit, self._most) - len(self.streams))
 
     def open(self, request: Request, done: Done, deadline: float) -> None:
         """Write a request as far as the windows allow; only when there is room."""
@@ -83,65 +77,54 @@ class Connection:
         self._next_id += 2
         self.draining = self.draining or self._next_id > frames.LARGEST_STREAM_ID
         stream = self.streams[stream_id] = Stream(done, deadline)
-        size, most = len(body), self._max_frame
-        if size > self._window or size > self._initial_window or max(size, len(block)) > most:
-            self._open_in_pieces(stream_id, stream, block, body)
-            return
-        self._window -= size
-        self.out += (
-            frames.HEAD.pack(len(block) << 8 | frames.HEADERS, frames.END_HEADERS, stream_id),
-            block,
-            frames.HEAD.pack(size << 8, frames.END_STREAM, stream_id),
-            body,
-        )
-        self._position += 2 * frames.HEAD_BYTES + len(block) + size
-        stream.end = self._position
-
-    def _open_in_pieces(self, stream_id: int, stream: Stream, block: bytes, body: bytes) -> None:
         kind, most = frames.HEADERS, self._max_frame
-        while block:
-            piece, block = block[:most], block[most:]
-            self._put(frames.frame(kind, 0 if block else frames.END_HEADERS, stream_id, piece))
-            kind = frames.CONTINUATION
-        stream.rest, stream.window = body, self._initial_window
-        self._unsent[stream_id] = stream
-        self._continue()
+        while len(block) > most:
+            self._put(kind, 0, stream_id, block[:most])
+            kind, block = frames.CONTINUATION, block[most:]
+        self._put(kind, frames.END_HEADERS, stream_id, block)
+        if len(body) > min(most, self._window, self._initial_window):
+            stream.rest, stream.window = body, self._initial_window
+            self._unsent[stream_id] = stream
+            self._continue()
+            return
+        self._window -= len(body)
+        self._put(frames.DATA, frames.END_STREAM, stream_id, body)
+        stream.end = self._position
 
     def _continue(self) -> None:
         for stream_id, stream in list(self._unsent.items()):
-            while not stream.end:
-                size = min(len(stream.rest), stream.window, self._window, self._max_frame)
-                piece, left = stream.rest[: max(size, 0)], stream.rest[max(size, 0) :]
-                if left and not piece:
-                    break
+            size = 1
+            while size and not stream.end:
+                size = max(0, min(len(stream.rest), stream.window, self._window, self._max_frame))
+                piece, left = stream.rest[:size], stream.rest[size:]
                 stream.rest = left
                 stream.window -= size
                 self._window -= size
-                flags = 0 if left else frames.END_STREAM
-                self._put(frames.frame(frames.DATA, flags, stream_id, piece))
-                stream.end = 0 if left else self._position
+                if piece or not left:
+                    flags = 0 if left else frames.END_STREAM
+                    self._put(frames.DATA, flags, stream_id, piece)
+                    stream.end = 0 if left else self._position
             if stream.end:
                 del self._unsent[stream_id]
 
-    def _put(self, data: bytes) -> None:
-        self.out.append(data)
-        self._position += len(data)
+    def _put(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        self.out += (frames.HEAD.pack(len(payload) << 8 | kind, flags, stream_id), payload)
+        self._position += frames.HEAD_BYTES + len(payload)
 
     def _word(self, kind: int, stream_id: int, word: int) -> None:
-        self._put(frames.frame(kind, 0, stream_id, frames.WORD.pack(word)))
+        self._put(kind, 0, stream_id, frames.WORD.pack(word))
 
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
-        self._put(frames.frame(frames.PING, 0, 0, bytes(8)))
+        self._put(frames.PING, 0, 0, bytes(8))
 
     def leave(self, code: int = frames.NO_ERROR) -> None:
         """Say goodbye, with the reason."""
-        self._put(frames.frame(frames.GOAWAY, 0, 0, frames.PAIR.pack(0, code)))
+        self._put(frames.GOAWAY, 0, 0, frames.PAIR.pack(0, code))
 
     def expire(self, now: float) -> None:
         """End the streams whose deadline has passed."""
-        late = [number for number, stream in self.streams.items() if stream.deadline <= now]
-        for stream_id in late:
+        for stream_id in [number for number, one in self.streams.items() if one.deadline <= now]:
             self._cancel(stream_id, frames.CANCEL, "timeout")
 
     def end(self, words: str) -> None:
@@ -170,10 +153,9 @@ class Connection:
             if word >> 8 > frames.SMALLEST_MAX_FRAME:
                 raise PeerError(frames.FRAME_SIZE_ERROR, "a frame that is too large")
             start = at + frames.HEAD_BYTES
-            at = start + (word >> 8)
-            if at > size:
-                at = start - frames.HEAD_BYTES
+            if start + (word >> 8) > size:
                 break
+            at = start + (word >> 8)
             kind = word & 0xFF
             if self._awaited not in {None, kind} or kind == frames.PUSH_PROMISE:
                 raise PeerError(frames.PROTOCOL_ERROR, f"a frame of kind {kind} out of order")
@@ -200,8 +182,8 @@ class Connection:
     def _take_continuation(self, stream_id: int, flags: int, payload: bytes) -> None:
         expected, first_flags, block = self._partial
         block += payload
-        if stream_id != expected or self._awaited is None or len(block) > LARGEST_BLOCK:
-            raise PeerError(frames.PROTOCOL_ERROR, "a header block out of order or too large")
+        in_order = stream_id == expected and self._awaited and len(block) <= LARGEST_BLOCK
+        require(in_order, frames.PROTOCOL_ERROR, "a header block out of order or too large")
         self._partial = stream_id, first_flags, block
         if flags & frames.END_HEADERS:
             self._awaited = None
@@ -254,8 +236,8 @@ class Connection:
         self._lose(stream_id, words, refused=code == frames.REFUSED_STREAM)
 
     def _take_goaway(self, stream_id: int, _flags: int, payload: bytes) -> None:
-        if stream_id or len(payload) < frames.PAIR.size:
-            raise PeerError(frames.FRAME_SIZE_ERROR, "a malformed GOAWAY")
+        well_formed = not stream_id and len(payload) >= frames.PAIR.size
+        require(well_formed, frames.FRAME_SIZE_ERROR, "a malformed GOAWAY")
         last, code = frames.PAIR.unpack_from(payload)
         self.draining = True
         self.debug = payload[frames.PAIR.size :] or self.debug
@@ -264,8 +246,8 @@ class Connection:
             self._lose(beyond, words, refused=True)
 
     def _take_settings(self, stream_id: int, flags: int, payload: bytes) -> None:
-        if stream_id or (flags & frames.ACK and payload):
-            raise PeerError(frames.FRAME_SIZE_ERROR, "malformed SETTINGS")
+        well_formed = not stream_id and not (flags & frames.ACK and payload)
+        require(well_formed, frames.FRAME_SIZE_ERROR, "malformed SETTINGS")
         if flags & frames.ACK:
             return
         if self._awaited is not None:
@@ -273,7 +255,7 @@ class Connection:
         for name, value in frames.read_settings(payload):
             self._set(name, value)
         self.highest_limit = max(self.highest_limit, self.limit)
-        self._put(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._put(frames.SETTINGS, frames.ACK, 0, b"")
         self._continue()
 
     def _set(self, name: int, value: int) -> None:
@@ -291,17 +273,16 @@ class Connection:
             self._writer.limit = value
 
     def _take_ping(self, stream_id: int, flags: int, payload: bytes) -> None:
-        if stream_id or len(payload) != 8:
-            raise PeerError(frames.FRAME_SIZE_ERROR, "a malformed PING")
+        require(not stream_id and len(payload) == 8, frames.FRAME_SIZE_ERROR, "a malformed PING")
         if not flags & frames.ACK:
-            self._put(frames.frame(frames.PING, frames.ACK, 0, payload))
+            self._put(frames.PING, frames.ACK, 0, payload)
 
     def _take_window(self, stream_id: int, _flags: int, payload: bytes) -> None:
         size = frames.read_word(payload, "WINDOW_UPDATE") & frames.LARGEST_WINDOW
         if not stream_id:
             self._window += size
-            if not size or self._window > frames.LARGEST_WINDOW:
-                raise PeerError(frames.FLOW_CONTROL_ERROR, "a connection window out of bounds")
+            fits = size and self._window <= frames.LARGEST_WINDOW
+            require(fits, frames.FLOW_CONTROL_ERROR, "a connection window out of bounds")
         elif stream := self._stream(stream_id):
             stream.window += size
             if not size or stream.window > frames.LARGEST_WINDOW:

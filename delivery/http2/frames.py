@@ -28,7 +28,10 @@ LARGEST_MAX_FRAME = 2**24 - 1
 HEAD = Struct(">IBI")
 WORD = Struct(">I")
 PAIR = Struct(">II")
-_SETTING = Struct(">HI")
+SETTING = Struct(">HI")
+_THREE = Struct(">HIHIHI")
+# No table for response headers, no pushes, and bodies of any size that matters.
+OUR_SETTINGS = _THREE.pack(HEADER_TABLE_SIZE, 0, ENABLE_PUSH, 0, INITIAL_WINDOW_SIZE, 1 << 20)
 
 _ERRORS = (
     *("no_error", "protocol_error", "internal_error", "flow_control_error", "settings_timeout"),
@@ -50,48 +53,35 @@ def error_name(code: int) -> str:
     return _ERRORS[code] if code < len(_ERRORS) else f"error_{code:#x}"
 
 
-def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
-    """Return one frame."""
-    return HEAD.pack(len(payload) << 8 | kind, flags, stream_id) + payload
-
-
-def settings_frame(settings: dict[int, int]) -> bytes:
-    """Return a SETTINGS frame."""
-    payload = b"".join(_SETTING.pack(*pair) for pair in settings.items())
-    return frame(SETTINGS, 0, 0, payload)
+def require(holds: object, code: int, words: str) -> None:
+    """Raise PeerError unless a rule of the protocol holds."""
+    if not holds:
+        raise PeerError(code, words)
 
 
 def read_settings(payload: bytes) -> Iterator[tuple[int, int]]:
     """Yield the settings in a payload; raise PeerError when one is out of its bounds."""
-    if len(payload) % _SETTING.size:
-        raise PeerError(FRAME_SIZE_ERROR, "SETTINGS of a wrong length")
-    for name, value in _SETTING.iter_unpack(payload):
-        if name == INITIAL_WINDOW_SIZE and value > LARGEST_WINDOW:
-            raise PeerError(FLOW_CONTROL_ERROR, "an initial window beyond 2^31-1")
-        if name == MAX_FRAME_SIZE and not SMALLEST_MAX_FRAME <= value <= LARGEST_MAX_FRAME:
-            raise PeerError(PROTOCOL_ERROR, "a largest frame out of bounds")
-        if name == ENABLE_PUSH and value:
-            raise PeerError(PROTOCOL_ERROR, "a server that would push")
+    require(len(payload) % SETTING.size == 0, FRAME_SIZE_ERROR, "SETTINGS of a wrong length")
+    for name, value in SETTING.iter_unpack(payload):
+        if name == INITIAL_WINDOW_SIZE:
+            require(value <= LARGEST_WINDOW, FLOW_CONTROL_ERROR, "a window beyond 2^31-1")
+        elif name == MAX_FRAME_SIZE:
+            fits = SMALLEST_MAX_FRAME <= value <= LARGEST_MAX_FRAME
+            require(fits, PROTOCOL_ERROR, "a largest frame out of bounds")
+        elif name == ENABLE_PUSH:
+            require(value == 0, PROTOCOL_ERROR, "a server that would push")
         yield name, value
 
 
 def read_word(payload: bytes, what: str) -> int:
     """Return the number that is the whole payload; raise PeerError when it is not one."""
-    if len(payload) != WORD.size:
-        raise PeerError(FRAME_SIZE_ERROR, f"{what} of a wrong length")
-    found: int = WORD.unpack(payload)[0]
-    return found
+    require(len(payload) == WORD.size, FRAME_SIZE_ERROR, f"{what} of a wrong length")
+    return int.from_bytes(payload)
 
 
 def unpad(payload: bytes, flags: int) -> bytes:
     """Return what DATA or HEADERS carry, without padding and priority."""
-    start, end = 0, len(payload)
-    if flags & PADDED:
-        if not payload:
-            raise PeerError(FRAME_SIZE_ERROR, "padding without a length")
-        start, end = 1, end - payload[0]
-    if flags & HAS_PRIORITY:
-        start += 5
-    if start > end:
-        raise PeerError(PROTOCOL_ERROR, "padding longer than its frame")
+    start = bool(flags & PADDED) + 5 * bool(flags & HAS_PRIORITY)
+    end = len(payload) - (payload[0] if flags & PADDED and payload else 0)
+    require(start <= end, PROTOCOL_ERROR, "padding longer than its frame")
     return payload[start:end]

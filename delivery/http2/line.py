@@ -68,10 +68,8 @@ class Line:
 
     def tick(self, now: float) -> None:
         """Look at the clock: deadlines, and whether the peer is alive."""
-        if not self.ended:
-            self._tick(now)
-
-    def _tick(self, now: float) -> None:
+        if self.ended:
+            return
         self.connection.expire(now)
         if self._asked_at is not None and now - self._asked_at > _PATIENCE_SECONDS:
             self.end("connection lost: no sign of life")

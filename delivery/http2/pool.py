@@ -6,9 +6,8 @@ from collections import deque
 from queue import SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
 
-from delivery.http2.channel import Channel, Dialed
+from delivery.http2.channel import Channel, Dialed, Options
 from delivery.http2.line import Line
-from delivery.http2.options import Options
 from delivery.http2.stream import Finished
 from delivery.tls.wire import Wire
 from delivery.transport import Done, Endpoint, NotProcessed, Request
@@ -86,14 +85,11 @@ class Http2Transport:
         for key, _ in events:
             if isinstance(key.data, Line):
                 key.data.ready(now)
-            else:
-                self._take_dialed(now)
-
-    def _take_dialed(self, now: float) -> None:
-        self._sleeper.recv(4_096)
-        while not self._dialed.empty():
-            channel, outcome = self._dialed.get()
-            channel.dialed(outcome, self._selector, now)
+                continue
+            self._sleeper.recv(4_096)
+            while not self._dialed.empty():
+                channel, outcome = self._dialed.get()
+                channel.dialed(outcome, self._selector, now)
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + _TICK_SECONDS
@@ -115,9 +111,8 @@ class Http2Transport:
             self._closed = True
             for channel in self._channels.values():
                 channel.end()
-            self._selector.close()
-            self._waker.close()
-            self._sleeper.close()
+            for opened in (self._selector, self._waker, self._sleeper):
+                opened.close()
             while not self._dialed.empty():
                 _discard(self._dialed.get())
         self._deliver()

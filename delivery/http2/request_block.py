@@ -6,8 +6,9 @@ then on. What varies is literal, only its name comes from the table, as Apple ad
 
 from math import inf
 
+from delivery.transport import Fields
+
 Field = tuple[str, str]
-Fields = tuple[Field, ...]
 
 _POST_HTTPS = b"\x83\x87"
 _PATH = b"\x04"
@@ -87,9 +88,8 @@ class BlockWriter:
         if self._full and self._blocks > _BLOCKS_BETWEEN_CLEARS:
             self._clear()
         fields, names = self._fields, self._names
-        parts = [self._update, _POST_HTTPS]
-        parts.append(fields.get(self._authority) or self._field(self._authority))
-        parts += (_PATH, _string(path))
+        authority = fields.get(self._authority) or self._field(self._authority)
+        parts = [self._update, _POST_HTTPS, authority, _PATH, _string(path)]
         parts += [fields.get(field) or self._field(field) for field in headers]
         for name, value in varying:
             known = names.get(name)

@@ -3,6 +3,7 @@
 We give the peer a table of no bytes, so every block stands alone and needs no state.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from hpack import Decoder, HPACKError
@@ -44,10 +45,9 @@ class ResponseHeaders(Mapping[str, str]):
 
     def _fields(self) -> dict[str, str]:
         if self._found is None:
-            try:
+            self._found = {}
+            with contextlib.suppress(PeerError):
                 self._found = _decode(self._block)
-            except PeerError:
-                self._found = {}
         return self._found
 
     def __getitem__(self, name: str) -> str:
