@@ -86,3 +86,7 @@ class Provider(Protocol):
         Never raises for one bad device. No byte is written later than `timeout_seconds` from now.
         """
         ...
+
+    def retire(self) -> None:
+        """Let go of connections: another version of the credential has taken over."""
+        ...

@@ -25,6 +25,9 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _ANSWERS_PER_DIAL = 100
 _MOST_CREDIT = 16.0
 
+_TOO_LATE = NotProcessed("unsent", "no stream became free in time")
+_NO_CONNECTION = NotProcessed("connect", "no connection in time")
+
 Dialed = tuple["Channel", Wire | DialError]
 
 
@@ -85,7 +88,11 @@ class Channel:
 
     def _fill(self, line: Line, share: int, now: float) -> None:
         for _ in range(min(share, line.room(), len(self.waiting))):
-            line.connection.open(*self.waiting.popleft())
+            request, done, deadline = self.waiting.popleft()
+            if deadline > now:
+                line.connection.open(request, done, deadline)
+            else:
+                self._finished.append((done, _TOO_LATE))
         line.used_at = now
         line.flush()
 
@@ -108,11 +115,13 @@ class Channel:
                 threading.Thread(target=self._dial, args=(self._turn,), daemon=True).start()
 
     def _dial(self, turn: int) -> None:
+        outcome: Wire | DialError = DialError("connect", "a defect while dialing")
         try:
-            outcome: Wire | DialError = dial(self._endpoint, self._options.route, turn)
+            outcome = dial(self._endpoint, self._options.route, turn)
         except DialError as error:
             outcome = error
-        self._report((self, outcome))
+        finally:
+            self._report((self, outcome))
 
     def dialed(self, outcome: Wire | DialError, selector: BaseSelector, now: float) -> None:
         """Take what has become of an attempt to connect."""
@@ -146,8 +155,7 @@ class Channel:
             if not line.ended and not line.connection.streams and idle and not self.waiting:
                 line.end("idle")
         self.reap(now)
-        lacking = "no connection in time" if not self.lines else "no stream became free in time"
-        self._give_up(NotProcessed("unsent" if self.lines else "connect", lacking), now)
+        self._give_up(_TOO_LATE if self.lines else _NO_CONNECTION, now)
 
     def reap(self, now: float) -> None:
         """Forget connections that have ended or drained; one that never answered is a failure."""

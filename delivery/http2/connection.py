@@ -10,7 +10,7 @@ from delivery.http2 import frames
 from delivery.http2.frames import PeerError, require
 from delivery.http2.request_block import BlockWriter
 from delivery.http2.response_block import LARGEST_BLOCK, status_of
-from delivery.http2.stream import Finished, Stream
+from delivery.http2.stream import REFUSED, Finished, Stream
 from delivery.transport import Done, NotProcessed, Request
 
 _LARGEST_BODY = 65_536
@@ -63,7 +63,7 @@ class Connection:
         """Return how many streams may be opened now; none before the peer's SETTINGS."""
         if self.draining or self._window <= 0:
             return 0
-        ids_left = (frames.LARGEST_STREAM_ID + 1 - self._next_id) // 2
+        ids_left = (frames.LARGEST_STREAM_ID + 2 - self._next_id) // 2
         return min(ids_left, min(self.limit, self._most) - len(self.streams))
 
     def open(self, request: Request, done: Done, deadline: float) -> None:
@@ -122,26 +122,35 @@ class Connection:
         """Say goodbye, with the reason."""
         self._put(frames.GOAWAY, 0, 0, frames.PAIR.pack(0, code))
 
-    def expire(self, now: float) -> None:
-        """End the streams whose deadline has passed."""
-        for stream_id in [number for number, one in self.streams.items() if one.deadline <= now]:
+    def expire(self, now: float) -> bool:
+        """End the streams whose deadline has passed.
+
+        Returns False when one of them still lies in `out`: it must not leave any more, so the
+        connection has to end.
+        """
+        late = [number for number, stream in self.streams.items() if stream.deadline <= now]
+        if any(self.streams[stream_id].end > self.written for stream_id in late):
+            return False
+        for stream_id in late:
             self._cancel(stream_id, frames.CANCEL, "timeout")
+        return True
 
     def end(self, words: str) -> None:
-        """End all streams: the connection is gone."""
+        """End all streams: the connection is gone, and nothing leaves it after `written`."""
         self.draining = True
         for stream_id in list(self.streams):
-            self._lose(stream_id, words)
+            self._lose(stream_id, words, self.written)
 
     def _cancel(self, stream_id: int, code: int, words: str) -> None:
         self._word(frames.RST_STREAM, stream_id, code)
         self._lose(stream_id, words)
 
-    def _lose(self, stream_id: int, words: str, *, refused: bool = False) -> None:
+    def _lose(self, stream_id: int, words: str, written: int | None = None) -> None:
+        # While the connection lives, what lies in `out` will leave.
         stream = self.streams.pop(stream_id)
         self._unsent.pop(stream_id, None)
-        written = -1 if refused else self.written
-        self._finished.append(stream.lost(words, written, self.debug))
+        sent = self._position if written is None else written
+        self._finished.append(stream.lost(words, sent, self.debug))
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer; raise PeerError when it breaks the protocol."""
@@ -233,17 +242,18 @@ class Connection:
         if stream is None:
             return
         words = f"stream reset: {frames.error_name(code)}"
-        self._lose(stream_id, words, refused=code == frames.REFUSED_STREAM)
+        self._lose(stream_id, words, REFUSED if code == frames.REFUSED_STREAM else None)
 
     def _take_goaway(self, stream_id: int, _flags: int, payload: bytes) -> None:
         well_formed = not stream_id and len(payload) >= frames.PAIR.size
         require(well_formed, frames.FRAME_SIZE_ERROR, "a malformed GOAWAY")
         last, code = frames.PAIR.unpack_from(payload)
+        last &= frames.LARGEST_STREAM_ID
         self.draining = True
         self.debug = payload[frames.PAIR.size :] or self.debug
         for beyond in [number for number in self.streams if number > last]:
             words = f"beyond the last stream of GOAWAY {frames.error_name(code)}"
-            self._lose(beyond, words, refused=True)
+            self._lose(beyond, words, REFUSED)
 
     def _take_settings(self, stream_id: int, flags: int, payload: bytes) -> None:
         well_formed = not stream_id and not (flags & frames.ACK and payload)

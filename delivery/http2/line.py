@@ -70,7 +70,9 @@ class Line:
         """Look at the clock: deadlines, and whether the peer is alive."""
         if self.ended:
             return
-        self.connection.expire(now)
+        if not self.connection.expire(now):
+            self.end("connection lost: it takes no bytes")
+            return
         if self._asked_at is not None and now - self._asked_at > _PATIENCE_SECONDS:
             self.end("connection lost: no sign of life")
             return
@@ -86,8 +88,8 @@ class Line:
         if self.ended:
             return
         self.ended = words
-        self.connection.end(words)
         self.connection.leave()
+        self.flush()
+        self.connection.end(words)
         self._selector.unregister(self._wire.socket)
-        self._wire.send(b"".join(self.connection.out))
         self._wire.socket.close()

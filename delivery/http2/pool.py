@@ -67,6 +67,9 @@ class Http2Transport:
     def pump(self, timeout_seconds: float) -> None:
         """Make progress, waiting at most this long for the network."""
         now = time.monotonic()
+        if self._closed:
+            self._deliver()
+            return
         if now - self._polled_at > _TICK_SECONDS:
             # Much may have happened since: it is read before anything is written or expires.
             self._poll(0)

@@ -4,6 +4,7 @@ from delivery.http2.response_block import ResponseHeaders
 from delivery.transport import Ambiguous, Answer, Done, NotProcessed, Result
 
 Finished = tuple[Done, Result]
+REFUSED = -1
 
 
 class Stream:
@@ -30,15 +31,15 @@ class Stream:
         return self.done, Answer(self.status, ResponseHeaders(self.block), self.body)
 
     def lost(self, words: str, written: int, debug: bytes) -> Finished:
-        """Return what the end of the stream means when `written` bytes of all had left for good.
+        """Return what the end of the stream means when so many bytes of the connection had left.
 
-        `written` is negative when the gateway says that it has not processed this. A success
+        `written` is REFUSED when the gateway says that it has not processed this. A success
         whose body is missing is one all the same.
         """
-        if written < 0:
-            return self.done, NotProcessed("refused", words, debug)
         if 200 <= self.status < 300:
             return self.answered()
+        if written == REFUSED:
+            return self.done, NotProcessed("refused", words, debug)
         if not 0 < self.end <= written:
             return self.done, NotProcessed("unsent", words, debug)
         return self.done, Ambiguous(words, debug)

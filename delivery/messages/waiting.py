@@ -11,6 +11,7 @@ _WORDS = {
     "oauth_unavailable": "Google gives no access token at the moment; it is tried again by itself.",
     "project_frozen": "The gateway asked for a pause or gives no access; it goes on by itself.",
     "quota_exceeded": "The gateway's quota is used up; sending goes on by itself.",
+    "gateway_busy": "The gateway took too few at once; it is tried again by itself.",
     "stream_refused": "The gateway refused to take more at once; it is tried again by itself.",
     "timeout": "No answer came in time; it is sent again by itself.",
 }

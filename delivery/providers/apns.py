@@ -13,16 +13,18 @@ from delivery.providers.apns_outcome import (
     ABOUT_TOPIC,
     NEEDS_NEW_CONNECTION,
     classify,
+    connection_fault,
     refused_again,
 )
 from delivery.providers.certificate import ClientCertificate
 from delivery.providers.provider_token import issued_at, provider_token
-from delivery.providers.undelivered import result_outcome
+from delivery.providers.undelivered import may_go_again, result_outcome
 from delivery.push import Encoded, Push, Report, Unsendable
 from delivery.transport import (
     Answer,
     Endpoint,
     Fields,
+    NotProcessed,
     Request,
     Result,
     Transport,
@@ -47,6 +49,15 @@ class ApnsAccount:
     base_url: str
     topic: str | None
     secret: SigningKey | ClientCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What pushes that were handed over together have in common; deadline by the own clock."""
+
+    report: Report
+    deadline: float
+    authorization: Fields
 
 
 class ApnsProvider:
@@ -80,15 +91,21 @@ class ApnsProvider:
 
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         """Start all of `pushes`."""
-        deadline = time.monotonic() + timeout_seconds
-        authorization, endpoint = self._authorization(), self._endpoint
-        generation = self._generation
+        batch = _Batch(report, time.monotonic() + timeout_seconds, self._authorization())
         for push in pushes:
-            left = max(0.001, deadline - time.monotonic())
-            varying = authorization + push.varying
-            path = self._prefix + push.path
-            request = Request(endpoint, path, push.headers, varying, push.body, left)
-            self._transport.submit(request, partial(self._answered, push, report, generation))
+            self._submit(batch, push, 0)
+
+    def _submit(self, batch: _Batch, push: Encoded, resends: int) -> None:
+        request = Request(
+            self._endpoint,
+            self._prefix + push.path,
+            push.headers,
+            batch.authorization + push.varying,
+            push.body,
+            max(0.001, batch.deadline - time.monotonic()),
+        )
+        done = partial(self._answered, batch, push, resends, self._generation)
+        self._transport.submit(request, done)
 
     def _authorization(self) -> Fields:
         secret = self._account.secret
@@ -111,11 +128,18 @@ class ApnsProvider:
         """Let the connections end as soon as they carry nothing."""
         self._transport.retire(self._endpoint)
 
-    def _answered(self, push: Encoded, report: Report, generation: int, result: Result) -> None:
-        if not isinstance(result, Answer):
-            report(push, result_outcome(result))
+    def _answered(
+        self, batch: _Batch, push: Encoded, resends: int, generation: int, result: Result
+    ) -> None:
+        if isinstance(result, Answer):
+            outcome = self._judge(push, generation, classify(result, self._clock()))
+            batch.report(push, outcome)
             return
-        report(push, self._judge(push, generation, classify(result, self._clock())))
+        fault = connection_fault(result.debug) if isinstance(result, NotProcessed) else None
+        if fault is None and may_go_again(result, resends, batch.deadline):
+            self._submit(batch, push, resends + 1)
+        else:
+            batch.report(push, fault or result_outcome(result))
 
     def _judge(self, push: Encoded, generation: int, outcome: Outcome) -> Outcome:
         reason = getattr(outcome, "reason", "")

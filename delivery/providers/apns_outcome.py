@@ -152,6 +152,13 @@ def classify(answer: Answer, now: datetime) -> Outcome:
     return outcome
 
 
+def connection_fault(debug: bytes) -> Paused | None:
+    """Return the fault of a credential that a GOAWAY names, if it names one."""
+    reason = (_read(debug) or {}).get("reason")
+    outcome = _OUTCOMES.get(reason) if isinstance(reason, str) else None
+    return outcome if isinstance(outcome, Paused) else None
+
+
 def refused_again(reason: str) -> Paused | None:
     """Return the fault that remains when a new connection did not cure `reason`, if it is one."""
     return _AGAIN.get(reason)

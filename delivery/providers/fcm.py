@@ -12,7 +12,7 @@ from delivery.providers import fcm_payload
 from delivery.providers.fcm_outcome import UNAUTHENTICATED, classify
 from delivery.providers.oauth import OAuthTokens
 from delivery.providers.oauth_answer import AccessToken
-from delivery.providers.undelivered import result_outcome
+from delivery.providers.undelivered import may_go_again, result_outcome
 from delivery.push import Encoded, Push, Report, Unsendable
 from delivery.transport import Answer, Endpoint, Request, Result, Transport, split_url
 
@@ -26,6 +26,7 @@ class _Sending:
     deadline: float
     token: AccessToken
     renewed: bool = False
+    resends: int = 0
 
 
 class FcmProvider:
@@ -58,6 +59,9 @@ class FcmProvider:
         deadline = time.monotonic() + timeout_seconds
         self._tokens.ask(partial(self._send_all, list(pushes), deadline, report))
 
+    def retire(self) -> None:
+        """Keep the connections: all projects share them."""
+
     def _send_all(
         self, pushes: list[Encoded], deadline: float, report: Report, token: AccessToken | Outcome
     ) -> None:
@@ -82,6 +86,9 @@ class FcmProvider:
         self._transport.submit(request, partial(self._answered, sending))
 
     def _answered(self, sending: _Sending, result: Result) -> None:
+        if may_go_again(result, sending.resends, sending.deadline):
+            self._submit(replace(sending, resends=sending.resends + 1))
+            return
         if not isinstance(result, Answer):
             sending.report(sending.push, result_outcome(result))
             return

@@ -66,6 +66,8 @@ class Providers:
         """Return the provider of a credential; another `version` replaces the one before."""
         made = self._made.get(credential.id)
         if made is None or made[0] != version:
+            if made is not None:
+                made[1].retire()
             made = version, self._make(credential, version)
             self._made[credential.id] = made
         return made[1]

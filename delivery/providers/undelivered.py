@@ -1,14 +1,21 @@
-"""Outcomes that no gateway answered: what the transport says about a request; pure."""
+"""Outcomes that no gateway answered: what the transport says about a request."""
 
 import math
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from delivery.outcome import Outcome, Paused, Rejected, Retry, Scope, Unknown
-from delivery.transport import Ambiguous, NotProcessed
+from delivery.transport import Ambiguous, NotProcessed, Result
 
 _RETRY_AFTER_CEILING_SECONDS = 86_400.0
+_MOST_RESENDS = 3
+_WAITS = {
+    "connect": "gateway_unreachable",
+    "refused": "stream_refused",
+    "unsent": "gateway_busy",
+}
 
 
 def result_outcome(result: NotProcessed | Ambiguous) -> Outcome:
@@ -23,8 +30,17 @@ def result_outcome(result: NotProcessed | Ambiguous) -> Outcome:
         )
     if result.fault in {"too_large", "unsupported"}:
         return Rejected(result.fault, result.reason)
-    reason = "gateway_unreachable" if result.fault == "connect" else "stream_refused"
-    return Retry(reason, Scope.CONNECTION, counts=False)
+    return Retry(_WAITS[result.fault], Scope.CONNECTION, counts=False)
+
+
+def may_go_again(result: Result, resends: int, deadline: float) -> bool:
+    """Tell whether a push may be sent again at once, on another connection perhaps.
+
+    The gateway has not processed it, so this is no attempt. A gateway that refuses it again and
+    again gets the ordinary pause. `deadline` is by the monotonic clock.
+    """
+    free = isinstance(result, NotProcessed) and result.fault in {"refused", "unsent"}
+    return free and resends < _MOST_RESENDS and time.monotonic() < deadline
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

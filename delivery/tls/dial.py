@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from delivery.tls.wire import Wire
@@ -69,10 +70,10 @@ def _dial(endpoint: Endpoint, route: Route, turn: int) -> Wire:
     deadline = time.monotonic() + route.timeout_seconds
     proxy = urlsplit(route.proxy_url) if route.proxy_url else None
     way = proxy or address
-    plain = _connect(way.hostname or "", way.port or port, deadline, turn)
+    plain = _connect(way.hostname or "", way.port or (80 if proxy else 443), deadline, turn)
     try:
         if proxy:
-            _tunnel(plain, proxy, f"{host}:{port}", deadline)
+            _tunnel(plain, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", deadline)
         return _shake_hands(plain, context, host, deadline)
     except OSError:
         plain.close()
@@ -84,7 +85,10 @@ def _context(endpoint: Endpoint, route: Route) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     if endpoint.certificate and endpoint.private_key:
-        _load_certificate(context, endpoint.certificate, endpoint.private_key)
+        try:
+            _load_certificate(context, endpoint.certificate, endpoint.private_key)
+        except (ValueError, TypeError, UnsupportedAlgorithm, ssl.SSLError) as error:
+            raise DialError("certificate", f"our certificate can not be used: {error}") from error
     return context
 
 

@@ -79,6 +79,7 @@ class Wire:
         try:
             while part := self._tls.read(_READ):
                 parts.append(part)
+            self.fault = "connection closed by the gateway"
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:

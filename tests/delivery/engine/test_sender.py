@@ -30,6 +30,9 @@ class Gateway:
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         self.pushes, self.timeout_seconds, self.report = list(pushes), timeout_seconds, report
 
+    def retire(self) -> None:
+        self.pushes = []
+
     def answer(self, outcome: Outcome) -> None:
         assert self.report is not None
         for push in self.pushes:

@@ -1,14 +1,15 @@
 """Requests without an answer, and Retry-After."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.outcome import Paused, Retry, Scope, Unknown
-from delivery.providers.undelivered import result_outcome, retry_after
-from delivery.transport import Ambiguous, NotProcessed
+from delivery.outcome import Paused, Rejected, Retry, Scope, Unknown
+from delivery.providers.undelivered import may_go_again, result_outcome, retry_after
+from delivery.transport import Ambiguous, NotProcessed, Result
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -69,3 +70,34 @@ def test_retry_after_stays_within_bounds(text: str) -> None:
     seconds = retry_after({"retry-after": text}, NOW)
 
     assert seconds is None or 0 <= seconds <= 86_400
+
+
+def test_a_push_that_never_left_is_no_attempt() -> None:
+    outcome = result_outcome(NotProcessed("unsent", "no stream became free in time"))
+
+    assert outcome == Retry("gateway_busy", Scope.CONNECTION, counts=False)
+
+
+def test_headers_over_the_gateways_limit_are_never_sent_again() -> None:
+    outcome = result_outcome(NotProcessed("too_large", "its headers are too large"))
+
+    assert outcome == Rejected("too_large", "its headers are too large")
+
+
+@pytest.mark.parametrize(
+    ("result", "resends", "late", "again"),
+    [
+        (NotProcessed("refused", "beyond GOAWAY"), 0, False, True),
+        (NotProcessed("unsent", "connection lost"), 2, False, True),
+        (NotProcessed("refused", "beyond GOAWAY"), 3, False, False),
+        (NotProcessed("refused", "beyond GOAWAY"), 0, True, False),
+        (NotProcessed("connect", "refused"), 0, False, False),
+        (Ambiguous("timeout"), 0, False, False),
+    ],
+)
+def test_what_was_not_processed_goes_again_at_once_a_few_times_in_its_time(
+    result: Result, resends: int, *, late: bool, again: bool
+) -> None:
+    deadline = time.monotonic() + (-1 if late else 60)
+
+    assert may_go_again(result, resends, deadline) is again
