@@ -26,6 +26,10 @@ class GatewayRules:
         self._certificate = certificate
         self._connections: dict[int, Connection] = {}
 
+    def close(self) -> None:
+        """Close the gateways' own record; after the server."""
+        self.gateway.record.close()
+
     def change(self, **changes: object) -> None:
         """Change these fields of the profile."""
         self.gateway.profile = change_profile(self.gateway.profile, changes)

@@ -41,7 +41,8 @@ class RequestEntry:
     """One stream. `arrived_at` is None until the whole request was read.
 
     `token` is the device token of a request to APNs, the target of one to FCM.
-    `processed` says that the server has taken it: it counts as a push, answered or not.
+    `processed` says that the server has taken it: it counts as a push, answered or not. What was
+    refused, by a status too, does not.
     `answer` is a status, `reset 7` with the error code, `beyond 5` with GOAWAY's last id, or "".
     """
 

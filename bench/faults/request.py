@@ -102,11 +102,17 @@ class FaultRequest:
     def head(self, status: int, headers: Fields | None = None, *, last: bool = False) -> None:
         """Send the header block of an answer; 1xx may be sent before it."""
         fields = [(":status", str(status)), *self._echo(headers)]
-        self._say(lambda: self._http.send_headers(self.stream, fields, end_stream=last))
         if status >= 200:
-            self.connection.record.answer(self.entry, str(status))
+            self._note(status)
+        self._say(lambda: self._http.send_headers(self.stream, fields, end_stream=last))
         if last:
             self.forget()
+
+    def _note(self, status: int) -> None:
+        # Before it is sent: whoever reads the answer finds it in the record.
+        if status >= 300:
+            self.connection.record.disown(self.entry)
+        self.connection.record.answer(self.entry, str(status))
 
     def _echo(self, headers: Fields | None) -> Fields:
         if headers is not None:
@@ -158,12 +164,12 @@ class FaultRequest:
         fields = [(":status", str(status)), *self._echo(headers)]
         block = self._http.encoder.encode(fields)
         size = max(1, -(-len(block) // parts))
+        self._note(status)
         pieces = [block[at : at + size] for at in range(0, len(block), size)]
         for index, piece in enumerate(pieces):
             kind = raw.CONTINUATION if index else raw.HEADERS
             flags = raw.END_HEADERS if index == len(pieces) - 1 else 0
             self.connection.write_raw(raw.frame(kind, flags, self.stream, piece))
-        self.connection.record.answer(self.entry, str(status))
 
     def data_raw(self, content: bytes, *, last: bool = False) -> None:
         """Send a DATA frame that h2 knows nothing of (raw)."""
@@ -191,7 +197,7 @@ class FaultRequest:
 
     def arrived_too_late(self) -> None:
         """Note that the request came whole only after it had its answer."""
-        if self.entry.answer.isdigit():
+        if self.entry.answer == "200":
             self.connection.record.process(self.entry)
 
     def forget(self) -> None:
