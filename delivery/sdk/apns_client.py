@@ -28,6 +28,7 @@ _APNS_PORT = 443
 # aioapns opens a connection only when all others are full, so this is rarely reached.
 _CONNECTIONS = 10
 _CLOSE_SECONDS = 1.0
+_TURNS = 10
 
 
 class _FailedError(Exception):
@@ -51,12 +52,12 @@ class _Authorization(AuthorizationHeaderProvider):
 class _Connection(APNsTLSClientProtocol):
     """A connection that says what an end of it means for each of its requests."""
 
+    # Its own 10 s would cut off slow answers, and open connections faster than Apple likes.
+    INACTIVITY_TIME = 3_600
     lost_by: BaseException | None = None
     debug = b""
 
     async def send_notification(self, request: NotificationRequest) -> NotificationResult:
-        if isinstance(request, Notification):
-            request.connection = self
         try:
             return await super().send_notification(request)
         except ConnectionClosed as error:
@@ -68,7 +69,7 @@ class _Connection(APNsTLSClientProtocol):
     def _end_of(
         self, request: NotificationRequest, error: ConnectionClosed
     ) -> NotProcessed | Ambiguous:
-        if request.notification_id not in self.requests:
+        if isinstance(request, Notification) and not request.is_written:
             return NotProcessed("unsent", f"connection lost: {error}", self.debug)
         found = failure(self.lost_by or error, written=True, connected=True)
         if isinstance(found, NotProcessed):
@@ -148,7 +149,7 @@ class ApnsClient:
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            trip.written = notification.is_written()
+            trip.written = notification.is_written
             if not trip.written:
                 task.cancel()
             # Whoever is waiting for an answer stays: aioapns breaks the connection of all when
@@ -177,9 +178,10 @@ class ApnsClient:
         for connection in list(self._pool.connections):
             if connection.transport is not None:
                 connection.transport.abort()
-        if self._under_way:
-            await asyncio.wait(set(self._under_way), timeout=_CLOSE_SECONDS)
-        for task in list(self._under_way):
+        # A connection tells its requests a few turns of the loop later.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        for task in self._under_way:
             task.cancel()
         if self._under_way:
             await asyncio.wait(set(self._under_way), timeout=_CLOSE_SECONDS)

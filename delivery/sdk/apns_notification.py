@@ -34,17 +34,26 @@ class PushType:
 
 
 class Notification(NotificationRequest):
-    """A request of aioapns that remembers the connection it waits for or was written to."""
+    """A request of aioapns that knows whether it was written.
 
-    __slots__ = ("connection",)
+    aioapns reads the message of a request when it writes it, and at no other time.
+    """
+
+    __slots__ = ("_message", "is_written")
 
     def __init__(self, device_token: str, message: Any, **fields: Any) -> None:
+        self.is_written = False
         super().__init__(device_token, message, **fields)
-        self.connection: Any = None
 
-    def is_written(self) -> bool:
-        """Tell whether it was written and has no result yet."""
-        return self.connection is not None and self.notification_id in self.connection.requests
+    @property
+    def message(self) -> Any:
+        """Return the payload, to be written at once."""
+        self.is_written = True
+        return self._message
+
+    @message.setter
+    def message(self, message: Any) -> None:
+        self._message = message
 
 
 def to_notification(request: Request) -> tuple[Notification, str | None]:

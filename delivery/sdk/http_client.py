@@ -13,13 +13,21 @@ TRIP: ContextVar[Trip] = ContextVar("trip")
 
 
 async def _follow(request: httpx.Request) -> None:
-    """Note in the trip when its last bytes may have left."""
-    trip = TRIP.get()
+    """Note in the trip when its last bytes may have left.
 
-    async def trace(event: str, _info: Any) -> None:
-        # https://www.encode.io/httpcore/extensions/#trace
+    https://www.encode.io/httpcore/extensions/#trace
+    """
+    trip = TRIP.get()
+    opened: list[Any] = []
+
+    async def trace(event: str, info: dict[str, Any]) -> None:
         if event.endswith(".send_request_body.started"):
             trip.written = True
+        elif event == "connection.connect_tcp.complete":
+            opened.append(info["return_value"])
+        elif event == "connection.start_tls.failed" and opened:
+            # httpcore leaves it open when its caller gives up meanwhile.
+            await opened[-1].aclose()
 
     request.extensions["trace"] = trace
 
@@ -64,7 +72,7 @@ class HttpClient:
         url = request.endpoint.origin + request.path
         try:
             await self._http.post(url, headers=list(headers), content=request.body)
-        except httpx.HTTPError as error:
+        except Exception as error:  # noqa: BLE001 (errors of TLS and h2 come through as they are)
             return failure(error, written=trip.written, connected=self._connected)
         finally:
             self._connected = self._connected or trip.written

@@ -25,8 +25,8 @@ FAILURES = {
     "F-2": Failure(
         FIREBASE,
         "GOAWAY with requests in flight",
-        "answers that come after it are not read: processed ones and those beyond the last id "
-        "alike end as `unknown`",
+        "answers that come after it are not read: processed pushes end as `unknown`, and with "
+        "last id 0 also those that were not",
     ),
     "F-3": Failure(
         FIREBASE,
@@ -37,6 +37,12 @@ FAILURES = {
         FIREBASE,
         "401 for whatever reason",
         "the request is sent three times before the refusal is believed",
+    ),
+    "F-5": Failure(
+        FIREBASE,
+        "answers that come before those of earlier requests on their connection",
+        "they are noticed only when more arrives or the earlier requests end, and may end as "
+        "`unknown` meanwhile",
     ),
     "A-1": Failure(
         AIOAPNS,
@@ -66,39 +72,39 @@ FAILURES = {
     ),
     "A-6": Failure(
         AIOAPNS,
-        "an answer that takes longer than 10 s on a connection without other traffic",
-        "the connection is closed, and the push ends as `unknown`",
-    ),
-    "A-7": Failure(
-        AIOAPNS,
         "the gateway's flow-control window is used up",
         "nothing waits for room: pushes end as not sent and cost another try",
     ),
-    "A-8": Failure(
+    "A-7": Failure(
         AIOAPNS,
         "more than 65,535 bytes of error bodies on one connection",
         "it never gives back room: later errors are not seen and end as `unknown`",
     ),
-    "A-9": Failure(
+    "A-8": Failure(
         AIOAPNS,
         "a new connection whose gateway allows one stream at first",
         "more are opened before its settings are read; the refused ones end as `unknown`",
     ),
-    "A-10": Failure(
+    "A-9": Failure(
         AIOAPNS,
         "two pushes with the same `apns-id` at once",
         "one answer is lost: that push ends as `unknown`",
     ),
-    "A-11": Failure(AIOAPNS, "`Retry-After`", "is not handed on"),
-    "A-12": Failure(
+    "A-10": Failure(AIOAPNS, "`Retry-After`", "is not handed on"),
+    "A-11": Failure(
         AIOAPNS,
         "a status 200 with a body that is not the gateway's",
         "counts as accepted, and then breaks the connection",
     ),
-    "A-13": Failure(
+    "A-12": Failure(
         AIOAPNS,
         "a payload close to the limit of 4,096 bytes",
         "is written with blanks between its parts, and so may be too large",
+    ),
+    "A-13": Failure(
+        AIOAPNS,
+        "the gateway refuses our certificate",
+        "may look like a connection that was lost: then the credential does not pause",
     ),
 }
 
