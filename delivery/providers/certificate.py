@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from delivery.providers.pkcs12_rounds import check_rounds
+
 # Apple marks which gateways a certificate is for, and the topics it covers beside its subject.
 _DEVELOPMENT = x509.ObjectIdentifier("1.2.840.113635.100.6.3.1")
 _PRODUCTION = x509.ObjectIdentifier("1.2.840.113635.100.6.3.2")
@@ -42,7 +44,11 @@ class CertificateFacts:
 
 
 def unpack(p12: bytes, password: str) -> tuple[ClientCertificate, CertificateFacts]:
-    """Open a PKCS#12 file; raise `ValueError` when it does not open or lacks a part."""
+    """Open a PKCS#12 file; raise `ValueError` when it does not open or lacks a part.
+
+    Raises `TooManyRoundsError` before opening what would hold up the whole process.
+    """
+    check_rounds(p12)
     try:
         key, certificate, chain = pkcs12.load_key_and_certificates(p12, password.encode() or None)
     except UnsupportedAlgorithm as error:  # pragma: no cover (depends on how OpenSSL was built)

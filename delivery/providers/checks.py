@@ -7,7 +7,9 @@ from typing import Any
 
 from core.errors import FieldError, InvalidPayloadError
 from delivery.providers.assertion import load_signer
-from delivery.providers.certificate import CertificateFacts, unpack
+from delivery.providers.certificate import CertificateFacts
+from delivery.providers.certificate_trial import try_open
+from delivery.providers.pkcs12_rounds import TooManyRoundsError
 from delivery.providers.provider_token import load_key
 
 _SERVICE_ACCOUNT_FIELDS = ("project_id", "client_email", "private_key", "token_uri")
@@ -60,9 +62,11 @@ def check_p8(p8: str, pointer: str = "/p8") -> None:
 def check_p12(p12: bytes, password: str, pointer: str = "/p12") -> CertificateFacts:
     """Open a PKCS#12 file; raise `InvalidPayloadError` when it does not open."""
     try:
-        return unpack(p12, password)[1]
+        return try_open(p12, password)
     except ValueError as error:
         text = "It does not open with this password, or holds no certificate with its private key."
+        if isinstance(error, TooManyRoundsError):
+            text = str(error)
         raise InvalidPayloadError(
             "The certificate is not usable.", fields=(FieldError(pointer, "invalid", text),)
         ) from error

@@ -23,6 +23,7 @@ from sqlalchemy import text
 
 from core.clock import utc_now
 from tests.api.doors import AppDoors, Doors, open_doors, pointers, problem, settings_for
+from tests.delivery.providers.pkcs12_files import make_huge_file
 
 _PRODUCTION = x509.ObjectIdentifier("1.2.840.113635.100.6.3.2")
 
@@ -83,6 +84,10 @@ def _certificate(days: int = 30, *, is_marked: bool = True) -> dict[str, Any]:
     )
     text = base64.b64encode(file).decode()
     return {"kind": "certificate", "name": "Cert", "p12": text, "password": "pass"}
+
+
+def _huge() -> str:
+    return base64.b64encode(make_huge_file()).decode()
 
 
 _KINDS: list[tuple[Callable[[], dict[str, Any]], dict[str, Any]]] = [
@@ -151,6 +156,7 @@ def test_a_credential_shows_its_facts_and_never_its_secret(
         (_certificate() | {"password": "other"}, {"/p12": "invalid"}),
         (_certificate() | {"p12": "%%%"}, {"/p12": "invalid"}),
         (_certificate() | {"p12": "AAAA"}, {"/p12": "invalid"}),
+        (_certificate() | {"p12": _huge()}, {"/p12": "invalid"}),
         (_certificate(days=-1), {"/p12": "invalid"}),
         (_certificate(is_marked=False), {"/topic": "missing", "/environment": "missing"}),
     ],
