@@ -54,7 +54,7 @@ class SdkTransport:
         self._count += 1
         self._open[self._count] = done
         if self._closed:
-            refusal = NotProcessed("refused", "the transport is closed")
+            refusal = NotProcessed("unsent", "the transport is closed")
             self._results.put((self._count, refusal))
             return
         deadline = time.monotonic() + request.timeout_seconds

@@ -359,7 +359,7 @@ def test_closing_gives_every_request_a_result(serve: Serve, carry: Carry, make: 
     transport.submit(make(server), results.append)
     assert transport.in_flight() == 1
     transport.pump(0)
-    assert results[3:] == [NotProcessed("refused", "the transport is closed")]
+    assert results[3:] == [NotProcessed("unsent", "the transport is closed")]
     transport.retire(make(server).endpoint)
     transport.close()
 
