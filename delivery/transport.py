@@ -1,6 +1,6 @@
 """How requests reach a gateway: the contract of a transport, whatever library carries it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -37,6 +37,36 @@ class Request:
     varying: Fields
     body: bytes
     timeout_seconds: float
+
+
+class LazyHeaders(Mapping[str, str]):
+    """Headers that are read when somebody asks for them; what can not be read has none."""
+
+    __slots__ = ("_found", "_read")
+
+    def __init__(self, read: Callable[[], dict[str, str]]) -> None:
+        self._read = read
+        self._found: dict[str, str] | None = None
+
+    def _fields(self) -> dict[str, str]:
+        if self._found is None:
+            try:
+                self._found = self._read()
+            except ValueError:
+                self._found = {}
+        return self._found
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value of a header by its lower-case name."""
+        return self._fields()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._fields())
+
+    def __len__(self) -> int:
+        """Count the headers."""
+        return len(self._fields())
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,5 +176,4 @@ class Channel:
         """Close everything; each request gets a result."""
         for line in self.lines:
             line.end("closed")
-        self.lines.clear()
         self._give_up(NotProcessed("unsent", "closed before sending"), inf)

@@ -28,10 +28,9 @@ class Connection:
         self, authority: str, finished: deque[Finished], most: int = 1_000, first_id: int = 1
     ) -> None:
         self.streams: dict[int, Stream] = {}
-        self.limit = self.highest_limit = 0
+        self.limit = self.highest_limit = self.answers = self.written = 0
         self.draining = False
-        self.debug = b""
-        self.answers = self.written = 0
+        self.debug = self._rest = b""
         self.out = [frames.PREFACE]
         self._position = len(frames.PREFACE)
         self._finished = finished
@@ -42,7 +41,6 @@ class Connection:
         self._max_frame = frames.SMALLEST_MAX_FRAME
         self._unsent: dict[int, Stream] = {}
         self._received = 0
-        self._rest = b""
         # The only kind of frame that may come next, when there is but one.
         self._awaited: int | None = frames.SETTINGS
         self._partial: tuple[int, int, bytes] = (0, 0, b"")

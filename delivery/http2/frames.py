@@ -6,10 +6,7 @@ from struct import Struct
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = range(5)
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(5, 10)
 
-END_STREAM = ACK = 0x1
-END_HEADERS = 0x4
-PADDED = 0x8
-HAS_PRIORITY = 0x20
+END_STREAM, ACK, END_HEADERS, PADDED, HAS_PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 
 HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS = 1, 2, 3
 INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 4, 5, 6
@@ -26,10 +23,7 @@ LARGEST_MAX_FRAME = 2**24 - 1
 
 # Length (24 bits) and kind (8 bits) are read and written as one number.
 HEAD = Struct(">IBI")
-WORD = Struct(">I")
-PAIR = Struct(">II")
-SETTING = Struct(">HI")
-_THREE = Struct(">HIHIHI")
+WORD, PAIR, SETTING, _THREE = map(Struct, (">I", ">II", ">HI", ">HIHIHI"))
 # No table for response headers, no pushes, and bodies of any size that matters.
 OUR_SETTINGS = _THREE.pack(HEADER_TABLE_SIZE, 0, ENABLE_PUSH, 0, INITIAL_WINDOW_SIZE, 1 << 20)
 
@@ -40,7 +34,7 @@ _ERRORS = (
 )
 
 
-class PeerError(Exception):
+class PeerError(ValueError):
     """The peer broke HTTP/2, so the connection is of no more use."""
 
     def __init__(self, code: int, words: str) -> None:

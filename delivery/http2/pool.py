@@ -52,7 +52,8 @@ class Http2Transport:
         try:
             self._waker.send(b"-")
         except OSError:  # closed meanwhile
-            _discard(dialed)
+            if isinstance(dialed[1], Wire):
+                dialed[1].socket.close()
 
     def retire(self, endpoint: Endpoint) -> None:
         """Let the connections of an endpoint end as soon as they carry nothing."""
@@ -88,11 +89,14 @@ class Http2Transport:
         for key, _ in events:
             if isinstance(key.data, Line):
                 key.data.ready(now)
-                continue
-            self._sleeper.recv(4_096)
-            while not self._dialed.empty():
-                channel, outcome = self._dialed.get()
-                channel.dialed(outcome, self._selector, now)
+            else:
+                self._sleeper.recv(4_096)
+                self._take_dialed(now)
+
+    def _take_dialed(self, now: float) -> None:
+        while not self._dialed.empty():
+            channel, outcome = self._dialed.get()
+            channel.dialed(outcome, self._selector, now)
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + _TICK_SECONDS
@@ -112,15 +116,10 @@ class Http2Transport:
         """Close all connections; what was in flight ends as ambiguous or not processed."""
         if not self._closed:
             self._closed = True
+            self._waker.close()
+            self._take_dialed(0)
             for channel in self._channels.values():
                 channel.end()
-            for opened in (self._selector, self._waker, self._sleeper):
-                opened.close()
-            while not self._dialed.empty():
-                _discard(self._dialed.get())
+            self._selector.close()
+            self._sleeper.close()
         self._deliver()
-
-
-def _discard(dialed: Dialed) -> None:
-    if isinstance(dialed[1], Wire):
-        dialed[1].socket.close()

@@ -3,9 +3,6 @@
 We give the peer a table of no bytes, so every block stands alone and needs no state.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping
-
 from hpack import Decoder, HPACKError
 
 from delivery.http2.frames import COMPRESSION_ERROR, PeerError
@@ -20,11 +17,12 @@ def status_of(block: bytes) -> int:
     """
     if block[:1] == b"\x88" or block[:2] == b"\x20\x88":
         return 200
-    status = _decode(block).get(":status", "")
+    status = headers_of(block).get(":status", "")
     return int(status) if len(status) == 3 and status.isascii() and status.isdigit() else 0
 
 
-def _decode(block: bytes) -> dict[str, str]:
+def headers_of(block: bytes) -> dict[str, str]:
+    """Return the fields of a block by their names; raise PeerError for what is no block."""
     decoder = Decoder(max_header_list_size=LARGEST_BLOCK)
     decoder.max_allowed_table_size = decoder.header_table_size = 0
     try:
@@ -32,32 +30,3 @@ def _decode(block: bytes) -> dict[str, str]:
     except (HPACKError, UnicodeDecodeError, ValueError, IndexError) as error:
         raise PeerError(COMPRESSION_ERROR, "an unreadable header block") from error
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
-
-
-class ResponseHeaders(Mapping[str, str]):
-    """The headers of a response, read when somebody asks; an unreadable block has none."""
-
-    __slots__ = ("_block", "_found")
-
-    def __init__(self, block: bytes) -> None:
-        self._block = block
-        self._found: dict[str, str] | None = None
-
-    def _fields(self) -> dict[str, str]:
-        if self._found is None:
-            self._found = {}
-            with contextlib.suppress(PeerError):
-                self._found = _decode(self._block)
-        return self._found
-
-    def __getitem__(self, name: str) -> str:
-        """Return the value of a header by its lower-case name."""
-        return self._fields()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the names, pseudo headers included."""
-        return iter(self._fields())
-
-    def __len__(self) -> int:
-        """Count the headers."""
-        return len(self._fields())

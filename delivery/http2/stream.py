@@ -1,7 +1,9 @@
 """One request on its way over a connection."""
 
-from delivery.http2.response_block import ResponseHeaders
-from delivery.transport import Ambiguous, Answer, Done, NotProcessed, Result
+from functools import partial
+
+from delivery.http2.response_block import headers_of
+from delivery.transport import Ambiguous, Answer, Done, LazyHeaders, NotProcessed, Result
 
 Finished = tuple[Done, Result]
 REFUSED = -1
@@ -19,16 +21,13 @@ class Stream:
     def __init__(self, done: Done, deadline: float) -> None:
         self.done = done
         self.deadline = deadline
-        self.end = 0
-        self.window = 0
-        self.rest = b""
-        self.status = 0
-        self.block = b""
-        self.body = b""
+        self.end = self.status = self.window = 0
+        self.block = self.body = self.rest = b""
 
     def answered(self) -> Finished:
         """Return the gateway's answer."""
-        return self.done, Answer(self.status, ResponseHeaders(self.block), self.body)
+        headers = LazyHeaders(partial(headers_of, self.block))
+        return self.done, Answer(self.status, headers, self.body)
 
     def lost(self, words: str, written: int, debug: bytes) -> Finished:
         """Return what the end of the stream means when so many bytes of the connection had left.
