@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "up": "run everything on this machine and keep the data",
     "test": "run the tests on real servers of their own",
     "check": "lint, types, import contracts and style limits",
+    "bench": "measure the sender against its peers, or its exactness",
     "app": "create an app and print its admin key",
     "import": "import people or devices from a CSV or JSONL file",
     "migrate": "bring the database to the newest schema",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import style_metrics
 
-ROOTS = ("core", "delivery", "segments", "campaigns", "api", "console")
+ROOTS = ("core", "delivery", "segments", "campaigns", "api", "console", "bench")
 TESTS = "tests"
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES = 300, 400, 40
 POSITIONAL = 5

@@ -1,0 +1,57 @@
+"""`./carillon bench NAME`: runs a benchmark as a process of its own and hands its words on."""
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.errors import CarillonError
+
+BENCHMARKS: Mapping[str, str] = {
+    "send": "what a push costs its sender: ours, aioapns, firebase-admin and libcurl",
+    "soak": "whether the sender knows what became of every push while connections die",
+}
+# What only the development requirements bring.
+_NEEDED = ("aioapns", "firebase_admin", "h2", "pycurl")
+_ROOT = Path(__file__).resolve().parents[2]
+_STOP_SECONDS = 30.0
+
+
+class LackingError(CarillonError):
+    """Benchmarks need the development requirements."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `bench`."""
+    parser.add_argument("name", choices=list(BENCHMARKS), help="which benchmark")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="its own; NAME --help lists them"
+    )
+    parser.epilog = " ".join(f"{name}: {words}." for name, words in BENCHMARKS.items())
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmark and return its exit code."""
+    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise LackingError(
+            f"{', '.join(lacking)} can not be imported: benchmarks need the development "
+            "requirements, which ./carillon bench installs in a clone."
+        )
+    command = [sys.executable, "-P", "-m", f"bench.{args.name}", *args.arguments]
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    process = subprocess.Popen(command, env=environment)  # noqa: S603 - ours, no shell.
+    try:
+        return process.wait()
+    finally:
+        # The benchmark stops its own servers and senders when it is asked to end.
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+            process.kill()
+            process.wait()

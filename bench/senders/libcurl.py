@@ -1,0 +1,13 @@
+"""libcurl's multi interface, through the transport that was built on it."""
+
+from pathlib import Path
+
+from bench.senders.carrying import carry
+from bench.senders.job import Figures, Job, Meter
+from delivery.curl import CurlTransport
+
+
+def send(job: Job) -> Figures:
+    """Send the pushes of a job."""
+    meter = Meter()
+    return carry(job, CurlTransport(Path(job.ca), streams=job.in_flight), meter)
