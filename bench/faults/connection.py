@@ -17,7 +17,7 @@ from bench.faults import raw
 from bench.faults.line import Line
 from bench.faults.loop import Loop
 from bench.faults.record import ConnectionEntry, Record, RequestEntry
-from bench.faults.request import APNS_PATH, FaultRequest, fcm_target
+from bench.faults.request import APNS_PATH, TOKEN_PATH, FaultRequest, fcm_target
 
 MAX_CONCURRENT_STREAMS = 3
 _UNLIMITED = 2**31 - 1
@@ -238,7 +238,8 @@ class FaultConnection:
         if stream > self._ignored_above or request.entry.answer:
             request.arrived_too_late()
             return
-        self.record.process(request.entry)
+        if request.entry.path != TOKEN_PATH:
+            self.record.process(request.entry)
         self.script.arrived(request)
 
     def _acknowledged(self) -> None:
@@ -256,4 +257,4 @@ class FaultConnection:
 
 
 def _text(value: bytes | str) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -121,8 +121,9 @@ class FaultServer:
         self.loop.watch(self._listener, READ, self._accept)
 
     def _hang_up(self) -> None:
-        self.loop.watch(self._listener, 0, self._accept)
-        self._listener.close()
+        if self._listener.fileno() >= 0:
+            self.loop.watch(self._listener, 0, self._accept)
+            self._listener.close()
 
     def _accept(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):

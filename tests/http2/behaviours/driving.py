@@ -88,9 +88,7 @@ class Sending:
         tokens = [make_token() for _ in range(number)]
         for token in tokens:
             request = self._shape(self.endpoint, token, size)
-            request = replace(
-                request, timeout_seconds=seconds, varying=request.varying + more
-            )
+            request = replace(request, timeout_seconds=seconds, varying=request.varying + more)
             self.submit_request(token, request)
         return tokens
 

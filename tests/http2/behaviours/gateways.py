@@ -3,8 +3,10 @@
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
+
+import jwt
 
 from bench.faults.gateway import GatewayRules
 from bench.faults.record import RequestEntry
@@ -20,12 +22,14 @@ from delivery.sandbox.credentials import (
     service_account_half,
 )
 from delivery.sandbox.tokens import apns_token, fcm_token
-from delivery.transport import Transport
+from delivery.transport import Answer, Endpoint, Request, Result, Transport
+from tests.delivery.gathering import drain
 from tests.delivery.providers.pushes import apns_push, fcm_push
 from tests.delivery.providers.senders import Sender, credential
 from tests.http2.behaviours.driving import TOPIC
 
 PROJECT = "carillon-test"
+ALERT = b'{"aps":{"alert":"Hello"}}'
 
 
 @dataclass(slots=True)
@@ -54,10 +58,14 @@ class Gateways:
         """Change the gateways' profile."""
         self.server.call(lambda: self.rules.change(**changes))
 
+    def now(self) -> datetime:
+        """Return the providers' time, which a test may have moved."""
+        return self.clock()
+
     def providers(self) -> Providers:
         """A worker's providers, all against the one server."""
         url = self.server.url
-        return Providers(self.transport, Endpoints(url, url, url), clock=lambda: self.clock())
+        return Providers(self.transport, Endpoints(url, url, url), clock=self.now)
 
     def apns(self, key: ApnsSigningKey | None = None, number: int = 2) -> Sender:
         """APNs under a signing key."""
@@ -91,6 +99,34 @@ class Gateways:
         outcomes = sender.send(self.tokens(sender, number, outcome))
         self.judge()
         return outcomes
+
+    def force(self, provider: str, outcome: str = "") -> None:
+        """Let every push of a provider have one outcome; without one, its token's again."""
+        self.change(forced=[{"provider": provider, "outcome": outcome}] if outcome else [])
+
+    def move_clock(self, seconds: float) -> None:
+        """Move the providers' clock alone."""
+        self.clock = lambda: utc_now() + timedelta(seconds=seconds)
+
+    def signed(self, key: ApnsSigningKey | None = None, **claims: object) -> str:
+        """Sign a provider token; claims replace what is right."""
+        key = key or self.key
+        own = {"iss": key.team_id, "iat": int(utc_now().timestamp())}
+        return jwt.encode({**own, **claims}, key.p8, "ES256", {"kid": key.key_id})
+
+    def ask(self, authorization: str, body: bytes = ALERT, **changes: str) -> Answer:
+        """Send a push that no provider would send; "" leaves a header out."""
+        own = {"apns-topic": TOPIC, "apns-push-type": "alert", "authorization": authorization}
+        given = {name.replace("_", "-"): value for name, value in changes.items()}
+        headers = tuple((name, value) for name, value in {**own, **given}.items() if value)
+        path = f"/3/device/{apns_token('accepted', next(self._serials))}"
+        endpoint, results = Endpoint(self.server.url, "by hand"), list[Result]()
+        request = Request(endpoint, path, headers, (), body, 10.0)
+        self.transport.submit(request, results.append)
+        drain(self.transport)
+        (result,) = results
+        assert isinstance(result, Answer), result
+        return result
 
     def act(self, script: Script) -> None:
         """Let the server misbehave from now on."""

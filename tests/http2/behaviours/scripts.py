@@ -51,7 +51,9 @@ def limit(streams: int) -> Callable[[FaultConnection], None]:
     return lambda connection: connection.settings({MAX_CONCURRENT_STREAMS: streams})
 
 
-def goaway(last: int | None, code: int = 0, debug: bytes = b"") -> Callable[[FaultConnection], None]:
+def goaway(
+    last: int | None, code: int = 0, debug: bytes = b""
+) -> Callable[[FaultConnection], None]:
     """Return an act that says GOAWAY; without a last stream, the last one that was seen."""
     return lambda connection: connection.goaway(
         connection.last_stream if last is None else last, code, debug

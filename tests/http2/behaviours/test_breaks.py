@@ -8,7 +8,7 @@ import pytest
 
 from bench.faults.connection import FaultConnection
 from bench.faults.request import FaultRequest
-from bench.faults.script import Script, accept, ignore
+from bench.faults.script import Script, accept
 from delivery.engine.verdict import Attempt, decide
 from delivery.http2 import line
 from delivery.outcome import Retry, Scope, Unknown
@@ -33,7 +33,11 @@ def test_resets_end_only_their_own_streams_and_say_what_they_mean(
 ) -> None:
     draws = random.Random(9)
     acts: list[Act] = [accept, FaultRequest.refuse, reset(CANCEL), reset(INTERNAL)]
-    server = serve(Script(arrived=lambda request: draws.choice(acts)(request)))
+
+    def answer(request: FaultRequest) -> None:
+        draws.choice(acts)(request)
+
+    server = serve(Script(arrived=answer))
     sending = send_to(server)
 
     sending.send(200)
@@ -110,7 +114,11 @@ def test_only_a_refusal_is_free_to_be_sent_again(
     act = FaultRequest.refuse if code == REFUSED else reset(code)
     gateways.act(Script(arrived=act))
 
-    assert gateways.send(apns, 3) == [outcome] * 3
+    outcomes = gateways.send(apns, 3)
+
+    # What was refused is not processed, so the provider may try a few times at once.
+    assert outcomes == [outcome] * 3
+    assert len(gateways.pushes()) <= 3 * (4 if code == REFUSED else 1)
 
 
 def attempt(*, at_least_once: bool) -> Attempt:
@@ -125,12 +133,13 @@ def test_a_lost_connection_doubles_nothing_and_leaves_the_doubt_to_the_policy(
     def at_the_tenth(request: FaultRequest) -> None:
         if request.ordinal == 9:
             request.connection.reset()
-        elif moment != "answer":
+        elif moment == "body":
             accept(request)
 
-    script = Script(began=at_the_tenth) if moment == "headers" else Script(arrived=at_the_tenth)
-    server = serve(Script(arrived=accept if moment == "headers" else script.arrived,
-                          began=script.began if moment == "headers" else ignore))
+    if moment == "headers":
+        server = serve(Script(began=at_the_tenth))
+    else:
+        server = serve(Script(arrived=at_the_tenth))
     sending = send_to(server)
 
     sending.send(20)

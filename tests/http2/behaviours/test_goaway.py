@@ -8,7 +8,7 @@ import pytest
 from bench.faults.connection import FaultConnection
 from bench.faults.request import FaultRequest
 from bench.faults.script import Script, greet
-from delivery.outcome import Accepted, Paused, Retry, Scope, Unknown
+from delivery.outcome import Accepted, Paused, Unknown
 from delivery.transport import Ambiguous, Answer, NotProcessed
 from tests.delivery.gathering import drain, pump_until
 from tests.http2.behaviours.conftest import Serve
@@ -96,20 +96,22 @@ def test_what_a_goodbye_left_over_is_sent_again_by_the_sender_alone(
     serve: Serve, send_to: SendTo
 ) -> None:
     holding = Holding()
-    server = serve(Script(arrived=holding))
+    server = serve()
     sending = send_to(server)
+    sending.send(1)
+    server.script = Script(arrived=holding)
     sending.submit(10)
     sending.pump_until(holding.holds(10))
 
     server.script = Script()
-    server.each(goaway(0))
+    server.each(goaway(1))
     server.each(FaultConnection.close)
     sending.settle()
     sending.send(10)
 
     assert len(sending.has(NotProcessed)) == 10
-    assert len(sending.has(Answer)) == 10
-    assert server.record.began == 20
+    assert len(sending.has(Answer)) == 11
+    assert server.record.began == 21
 
 
 @pytest.mark.parametrize("last", [0, 19])
@@ -120,15 +122,16 @@ def test_a_goodbye_decides_between_a_free_retry_and_doubt(last: int, gateways: G
     gathered = apns.start(gateways.tokens(apns, 12))
     pump_until(gateways.transport, holding.holds(12))
 
+    gateways.act(Script(arrived=gateways.rules.answer))
     gateways.server.each(goaway(last))
     gateways.server.each(FaultConnection.close)
     drain(gateways.transport)
 
     doubt = max(0, (last + 1) // 2 - 1)
-    free = Retry("stream_refused", Scope.CONNECTION, counts=False)
     outcomes = [outcome for _, outcome in gathered]
     assert outcomes.count(Unknown("connection_lost")) == doubt
-    assert outcomes.count(free) == 12 - doubt
+    assert len([one for one in outcomes if isinstance(one, Accepted)]) == 12 - doubt
+    assert len(gateways.pushes()) == 13 + 12 - doubt
     gateways.judge()
 
 
@@ -195,15 +198,19 @@ def test_a_goodbye_over_the_certificate_stops_the_credential(
 def test_a_goodbye_for_a_shutdown_stops_nothing(gateways: Gateways) -> None:
     apns = gateways.apns()
     gateways.send(apns, 1)
-    words = b'{"reason":"Shutdown"}'
-    gateways.act(Script(arrived=lambda request: request.connection.goaway(0, 0, words)))
 
-    outcome = apns.send(gateways.tokens(apns, 1))[0]
-    gateways.act(Script(arrived=gateways.rules.answer))
+    def answer(request: FaultRequest) -> None:
+        if request.connection.number == 0:
+            request.connection.goaway(1, 0, b'{"reason":"Shutdown"}')
+        else:
+            gateways.rules.answer(request)
 
-    assert isinstance(outcome, Retry)
-    assert not outcome.counts
-    assert all(isinstance(one, Accepted) for one in gateways.send(apns, 3))
+    gateways.act(Script(arrived=answer))
+
+    outcomes = gateways.send(apns, 5)
+
+    assert all(isinstance(one, Accepted) for one in outcomes)
+    assert {entry.connection for entry in gateways.pushes()} == {0, 1}
 
 
 @pytest.mark.parametrize("goodbye", ["FIN", "session_timed_out"])

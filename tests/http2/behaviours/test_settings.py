@@ -15,6 +15,7 @@ from bench.faults.script import (
     greet,
     ignore,
 )
+from bench.faults.server import FaultServer
 from delivery.outcome import Accepted
 from delivery.transport import Answer, NotProcessed
 from tests.http2.behaviours.conftest import Serve
@@ -23,6 +24,11 @@ from tests.http2.behaviours.gateways import Gateways
 from tests.http2.behaviours.scripts import MAX_CONCURRENT_STREAMS, Holding, after, limit
 
 SendTo = Callable[..., Sending]
+
+
+def acknowledged(server: FaultServer, number: int) -> Callable[[], bool]:
+    """Ask whether the first connection has taken so many SETTINGS."""
+    return lambda: server.record.connections[0].acknowledged >= number
 
 
 def test_one_stream_is_open_until_the_gateway_allows_more(serve: Serve, send_to: SendTo) -> None:
@@ -88,7 +94,7 @@ def test_a_limit_lowered_below_what_is_open_holds_new_streams_back(
     sending.submit(30)
     sending.pump_until(holding.holds(30))
     server.each(limit(1))
-    sending.pump_until(lambda: server.record.connections[0].acknowledged == 2)
+    sending.pump_until(acknowledged(server, 2))
 
     sending.submit(20)
     server.call(holding.release(29))
@@ -182,15 +188,18 @@ def test_a_gateway_without_a_limit_of_streams_is_served(serve: Serve, send_to: S
 def test_header_tables_of_any_size_are_followed(
     sizes: tuple[int, ...], serve: Serve, send_to: SendTo
 ) -> None:
+    def resize(size: int) -> Callable[[FaultConnection], None]:
+        return lambda connection: connection.settings({HEADER_TABLE_SIZE: size})
+
     first, *others = sizes
     server = serve(Script(opened=greet(100, {HEADER_TABLE_SIZE: first})))
     sending = send_to(server)
     sending.send(30)
 
     for position, size in enumerate(others, start=2):
-        server.each(lambda connection, size=size: connection.settings({HEADER_TABLE_SIZE: size}))
+        server.each(resize(size))
         sending.submit(30)
-        sending.pump_until(lambda: server.record.connections[0].acknowledged >= position)  # noqa: B023
+        sending.pump_until(acknowledged(server, position))
         sending.settle()
         sending.send(30)
 

@@ -1,0 +1,63 @@
+"""The table of behaviours is whole and true."""
+
+import re
+from pathlib import Path
+
+from tests.http2.behaviours.behaviours import BEHAVIOURS, EXPECTED_FAILURES, TRANSPORT_KINDS
+from tests.http2.behaviours.transports import MAKERS, SHAPES
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+# Left to pacing, retrying and pausing, wholly or in part.
+LEFT_TO_LATER = {27, *range(31, 39), 41}
+
+
+def names_in(path: Path) -> set[str]:
+    return set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
+
+
+def listed() -> set[str]:
+    return {f"test_{name}" for one in BEHAVIOURS for name in one.tests if "::" not in name}
+
+
+def test_every_behaviour_is_in_the_table_once() -> None:
+    assert [one.number for one in BEHAVIOURS] == list(range(1, 47))
+    assert len({one.name for one in BEHAVIOURS}) == 46
+
+
+def test_every_named_test_exists() -> None:
+    for one in BEHAVIOURS:
+        there = names_in(HERE / f"{one.file}.py")
+        for name in one.tests:
+            path, elsewhere, test = name.partition("::")
+            if elsewhere:
+                assert test in names_in(ROOT / path), name
+            else:
+                assert f"test_{name}" in there, name
+
+
+def test_every_test_is_in_the_table() -> None:
+    there = {
+        name
+        for path in HERE.glob("test_*.py")
+        if path.name != Path(__file__).name
+        for name in names_in(path)
+    }
+
+    assert there == listed()
+
+
+def test_what_is_left_to_later_says_so_and_nothing_else_is() -> None:
+    assert {one.number for one in BEHAVIOURS if one.later} == LEFT_TO_LATER
+    assert all(one.tests or one.later for one in BEHAVIOURS)
+
+
+def test_our_own_transport_is_expected_to_hold_them_all() -> None:
+    assert all("http2" in one.holds_for() for one in BEHAVIOURS)
+
+
+def test_failures_are_expected_of_transports_and_tests_that_exist() -> None:
+    assert EXPECTED_FAILURES.keys() <= set(TRANSPORT_KINDS)
+    assert MAKERS.keys() == SHAPES.keys() == set(TRANSPORT_KINDS)
+    for failures in EXPECTED_FAILURES.values():
+        assert failures.keys() <= listed()
