@@ -23,6 +23,7 @@ import pycurl
 from bench.children import ending_on_signals
 from bench.contenders import OURS_FCM, PEERS, Contender, Track, line_up, make_signing_key
 from bench.errors import BenchError
+from bench.numbers import whole_number
 from bench.report import medians, samples, summary, table
 from bench.senders.job import APNS, FCM, Figures
 from bench.senders.pushes import apns_body, fcm_body
@@ -143,16 +144,15 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./carillon bench send", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--pushes", type=_count, default=200_000, help="of ours and libcurl in each run; slow "
-        "peers send a part of them (200000)"
-    )  # fmt: skip
-    parser.add_argument("--alternations", type=_count, default=5, help="runs of each sender (5)")
+    numbers = {
+        "--pushes": (200_000, "of ours and libcurl in each run; slow peers send a part of them"),
+        "--alternations": (5, "runs of each sender"),
+        "--streams": (1_000, "how many may be open on one connection"),
+    }
+    for name, (value, words) in numbers.items():
+        parser.add_argument(name, type=whole_number, default=value, help=f"{words} ({value})")
     parser.add_argument(
         "--latency", type=float, default=0.0, metavar="MS", help="a distant server (0)"
-    )
-    parser.add_argument(
-        "--streams", type=_count, default=1_000, metavar="N", help="open per connection (1000)"
     )
     parser.add_argument(
         "--peers", type=_names, default=tuple(PEERS), help=f"some of {','.join(PEERS)}, or none"
@@ -161,12 +161,6 @@ def _parser() -> argparse.ArgumentParser:
         "--server", choices=("any", "nginx", "sandbox"), default="any", help="nginx if there is one"
     )
     return parser
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100,000,000")
-    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:
