@@ -86,7 +86,13 @@ class Runner:
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     """Return the delivery engine of one worker process, with its own connections to gateways."""
     box = SecretBox(settings.require_secret_keys())
-    transport = open_transport(settings.transport, settings.gateway_ca_file)
+    proxy_url = settings.gateway_proxy_url
+    transport = open_transport(
+        settings.transport,
+        settings.gateway_ca_file,
+        proxy_url=proxy_url.get_secret_value() if proxy_url else None,
+        connections=settings.gateway_connections,
+    )
     cache = RedisTokenCache.open(
         settings.require_redis_url(), box, prefix=f"{settings.redis_prefix}token:"
     )

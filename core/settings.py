@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     # Certificate authentication may need another host, as it does in the sandbox.
     apns_certificate_url: str | None = None
     gateway_ca_file: Path | None = None
+    # Secret because it may hold a password.
+    gateway_proxy_url: SecretStr | None = None
+    gateway_connections: int = Field(default=32, ge=1, le=256)
     transport: Literal["http2", "sdk"] = "http2"
     fcm_quota_per_minute: int = Field(default=600_000, ge=1)
     allow_production_in_staging: bool = False

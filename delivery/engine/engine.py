@@ -78,6 +78,8 @@ class Engine:
         soon as what is on its way has answered or timed out.
         """
         finished, stop_at = 0, None
+        # Idle connections are looked after, too: pings want answers, ends want to be noticed.
+        self._transport.pump(0)
         while True:
             if stop_at is None and should_stop():
                 stop_at = time.monotonic() + self._options.stop_seconds
