@@ -45,7 +45,7 @@ def test_every_header_arrives_as_it_was(serve: Serve, carry: Carry) -> None:
         ("authorization", "bearer provider-token"),
         ("apns-id", "0b8e5c1e-7c6d-4b57-9a0e-3a5d3c1f2b10"),
         ("apns-expiration", "0"),
-        ("apns-collapse-id", "é"),
+        ("apns-collapse-id", "news"),
     )
     request = replace(to_apns(server), varying=varying)
 
@@ -55,7 +55,6 @@ def test_every_header_arrives_as_it_was(serve: Serve, carry: Carry) -> None:
     wanted = dict(request.headers + varying)
     # Apple does not ask for it, and aioapns has no place for it.
     del wanted["content-type"]
-    wanted["apns-collapse-id"] = "é".encode().decode("latin-1")
     assert {name: entry.headers[name] for name in wanted} == wanted
     assert entry.path == request.path
 
