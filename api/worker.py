@@ -90,7 +90,7 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     transport = open_transport(
         settings.transport,
         settings.gateway_ca_file,
-        proxy_url=proxy_url.get_secret_value() if proxy_url else None,
+        proxy_url=(proxy_url.get_secret_value() or None) if proxy_url else None,
         connections=settings.gateway_connections,
     )
     cache = RedisTokenCache.open(
