@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from bench.peers.curl import CurlTransport
 from bench.senders.carrying import carry
 from bench.senders.job import Figures, Job, Meter
-from delivery.curl import CurlTransport
 
 
 def send(job: Job) -> Figures:

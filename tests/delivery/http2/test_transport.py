@@ -9,8 +9,8 @@ from delivery import http2
 from delivery.http2 import Http2Transport, Options
 from delivery.tls.dial import Route
 from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
-from tests.delivery.curl.frame_server import Peer, Script, serving
 from tests.delivery.gathering import drain, pump_until
+from tests.fixtures.frame_server import Peer, Script, serving
 
 
 def request(url: str, name: str = "x", binding: str = "a", seconds: float = 10.0) -> Request:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.curl.result import abandoned, failure, headers
+from bench.peers.curl.result import abandoned, failure, headers
 from delivery.transport import Ambiguous, NotProcessed
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from delivery import curl
-from delivery.curl import CurlTransport
+from bench.peers import curl
+from bench.peers.curl import CurlTransport
 from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
-from tests.delivery.curl.frame_server import Peer, Script, serving
 from tests.delivery.gathering import drain, pump_until
+from tests.fixtures.frame_server import Peer, Script, serving
 
 
 def request(url: str, name: str = "x", binding: str = "a", seconds: float = 10.0) -> Request:
