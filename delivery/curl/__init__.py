@@ -1,5 +1,0 @@
-"""The transport on libcurl: many requests at once over few HTTP/2 connections."""
-
-from delivery.curl.transport import CurlTransport
-
-__all__ = ["CurlTransport"]
