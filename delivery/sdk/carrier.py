@@ -20,7 +20,6 @@ _LOGGER = logging.getLogger(__name__)
 _LEAVE_SECONDS = 1.0
 # Each request given up may hold a stream for good, on our side or on the gateway's.
 _ABANDONED_LIMIT = 20
-_IDLE_SECONDS = 3_600.0
 
 Key = tuple[Endpoint, str]
 
@@ -39,9 +38,12 @@ class _Held:
 class Carrier:
     """Carries requests through SDKs; lives in one event loop."""
 
-    def __init__(self, ca_file: Path | None, connect_timeout_seconds: float) -> None:
+    def __init__(
+        self, ca_file: Path | None, connect_timeout_seconds: float, idle_seconds: float
+    ) -> None:
         self._ca_file = ca_file
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._idle_seconds = idle_seconds
         self._clients: dict[Key, _Held] = {}
         self._retired: set[_Held] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -133,7 +135,7 @@ class Carrier:
     def _retire_unused(self) -> None:
         # Such as the clients of credentials' old versions.
         for held in list(self._clients.values()):
-            if not held.busy and self._now() - held.used_at > _IDLE_SECONDS:
+            if not held.busy and self._now() - held.used_at > self._idle_seconds:
                 self._retire(held)
                 self._let_go(held)
 

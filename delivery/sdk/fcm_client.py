@@ -23,7 +23,7 @@ from delivery.sdk.trip import Trip, UnsupportedError
 from delivery.sdk.trust import failure
 from delivery.transport import Endpoint, Request, Result
 
-PATH = re.compile(r"/v1/projects/([^/?]+)/messages:send")
+PATH = re.compile(r"/v1/projects/[^/?]+/messages:send")
 
 _numbers = itertools.count(1)
 
@@ -43,7 +43,7 @@ class _Credentials(google.auth.credentials.Credentials):
 
 
 class FcmClient:
-    """Sends to one project; implements `delivery.sdk.trip.Client`."""
+    """Sends to the project that `path` names; implements `delivery.sdk.trip.Client`."""
 
     def __init__(
         self,
@@ -52,11 +52,9 @@ class FcmClient:
         context: ssl.SSLContext,
         connect_timeout_seconds: float,
     ) -> None:
-        found = PATH.fullmatch(path)
-        project_id = found[1] if found else ""
         credentials = _Credentials()  # type: ignore[no-untyped-call]
         self._app = firebase_admin.initialize_app(
-            credentials, {"projectId": project_id}, name=f"carillon {next(_numbers)}"
+            credentials, {"projectId": path.split("/")[3]}, name=f"carillon {next(_numbers)}"
         )
         self._http = open_http(
             connect_timeout_seconds,

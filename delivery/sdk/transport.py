@@ -27,11 +27,16 @@ class SdkTransport:
 
     Pushes to APNs go through aioapns, those to FCM through firebase-admin, all else through
     httpx. `ca_file` replaces the system's trust store. Each endpoint has connections of its own;
-    how many is up to the SDKs.
+    how many is up to the SDKs. What was not used for `idle_seconds` is closed when another
+    endpoint comes.
     """
 
     def __init__(
-        self, ca_file: Path | None = None, *, connect_timeout_seconds: float = 10.0
+        self,
+        ca_file: Path | None = None,
+        *,
+        connect_timeout_seconds: float = 10.0,
+        idle_seconds: float = 3_600.0,
     ) -> None:
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -45,7 +50,7 @@ class SdkTransport:
         self._thread = threading.Thread(target=self._loop.run_forever, name="sdk", daemon=True)
         self._thread.start()
         opening = asyncio.run_coroutine_threadsafe(
-            _open_carrier(ca_file, connect_timeout_seconds), self._loop
+            _open_carrier(ca_file, connect_timeout_seconds, idle_seconds), self._loop
         )
         self._carrier = opening.result()
 
@@ -135,8 +140,10 @@ class SdkTransport:
         await self._loop.shutdown_asyncgens()
 
 
-async def _open_carrier(ca_file: Path | None, connect_timeout_seconds: float) -> Carrier:
-    return Carrier(ca_file, connect_timeout_seconds)
+async def _open_carrier(
+    ca_file: Path | None, connect_timeout_seconds: float, idle_seconds: float
+) -> Carrier:
+    return Carrier(ca_file, connect_timeout_seconds, idle_seconds)
 
 
 def _log_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Requests as the providers make them, and their results in order."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -50,6 +51,14 @@ def to_http(server: FaultServer, number: int = 0, seconds: float = 10.0) -> Requ
     headers: Fields = (("content-type", "application/x-www-form-urlencoded"),)
     body = b"number=%d" % number
     return Request(Endpoint(server.url, "oauth"), "/token", headers, (), body, seconds)
+
+
+MAKERS: list[Make] = [to_apns, to_fcm, to_http]
+
+
+def bound_to(request: Request, binding: str) -> Request:
+    """The same request under another credential."""
+    return replace(request, endpoint=Endpoint(request.endpoint.origin, binding))
 
 
 def send(transport: Transport, requests: Sequence[Request]) -> list[Result]:
