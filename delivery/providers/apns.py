@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from core.clock import utc_now
-from delivery.outcome import Outcome, Paused, Rejected
+from delivery.outcome import Accepted, Outcome, Paused, Rejected
 from delivery.providers import apns_payload
 from delivery.providers.apns_outcome import (
     ABOUT_TOPIC,
@@ -30,6 +30,9 @@ from delivery.transport import (
     Transport,
     split_url,
 )
+
+
+_ACCEPTED = Accepted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ class ApnsProvider:
     ) -> None:
         if isinstance(result, Answer):
             outcome = self._judge(push, generation, classify(result, self._clock()))
-            batch.report(push, outcome)
+            # Apple's name for a push is the one that we gave it.
+            batch.report(push, Accepted(str(push.push.id)) if outcome == _ACCEPTED else outcome)
             return
         fault = connection_fault(result.debug) if isinstance(result, NotProcessed) else None
         if fault is None and may_go_again(result, resends, batch.deadline):

@@ -136,9 +136,7 @@ def classify(answer: Answer, now: datetime) -> Outcome:
     body = _read(answer.body)
     if answer.status == 200:
         # Success has no body; one that is no JSON comes from something else than APNs.
-        if body is None:
-            return Unknown("unreadable_answer")
-        return Accepted(answer.headers.get("apns-id", ""))
+        return Unknown("unreadable_answer") if body is None else Accepted()
     if answer.status in {502, 504}:
         return Unknown(f"apns_{answer.status}")
     body = body or {}
