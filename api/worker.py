@@ -33,6 +33,7 @@ from delivery.engine.sender import Sender
 from delivery.providers.registry import Endpoints, Providers
 from delivery.providers.token_cache import RedisTokenCache
 from delivery.retry import RetryRules
+from delivery.transport import Transport
 from delivery.transports import open_transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,13 +87,7 @@ class Runner:
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     """Return the delivery engine of one worker process, with its own connections to gateways."""
     box = SecretBox(settings.require_secret_keys())
-    proxy_url = settings.gateway_proxy_url
-    transport = open_transport(
-        settings.transport,
-        settings.gateway_ca_file,
-        proxy_url=(proxy_url.get_secret_value() or None) if proxy_url else None,
-        connections=settings.gateway_connections,
-    )
+    transport = _open_transport(settings)
     cache = RedisTokenCache.open(
         settings.require_redis_url(), box, prefix=f"{settings.redis_prefix}token:"
     )
@@ -126,6 +121,16 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         claim_batch=32 if many else 4,
     )
     return Engine(database, transport, opener, sender, options)
+
+
+def _open_transport(settings: Settings) -> Transport:
+    proxy_url = settings.gateway_proxy_url
+    return open_transport(
+        settings.transport,
+        settings.gateway_ca_file,
+        proxy_url=(proxy_url.get_secret_value() or None) if proxy_url else None,
+        connections=settings.gateway_connections,
+    )
 
 
 def _works_of(settings: Settings, lane: str, nudger: Nudger) -> list[Work]:

@@ -1,5 +1,6 @@
 """Which transport carries the pushes of a process."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,11 @@ TransportKind = Literal["http2", "sdk"]
 
 
 def open_transport(
-    kind: TransportKind, ca_file: Path | None, *, proxy_url: str | None = None, connections: int = 32
+    kind: TransportKind,
+    ca_file: Path | None,
+    *,
+    proxy_url: str | None = None,
+    connections: int = 32,
 ) -> Transport:
     """Open the transport that `CARILLON_TRANSPORT` names; `ca_file` replaces the system's store.
 
@@ -24,7 +29,6 @@ def open_transport(
         return Http2Transport(Options(Route(ca_file, proxy_url), connections=connections))
     if proxy_url is not None:
         raise SettingsError("CARILLON_GATEWAY_PROXY_URL needs CARILLON_TRANSPORT=http2.")
-    # The SDKs take 45 MB, which no process needs that does not use them.
-    from delivery.sdk import SdkTransport  # noqa: PLC0415
-
-    return SdkTransport(ca_file)
+    # Loaded late: the SDKs take 45 MB, which no process needs that does not use them.
+    transport: Transport = import_module("delivery.sdk").SdkTransport(ca_file)
+    return transport
