@@ -3,18 +3,26 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from campaigns.template import RenderError, render, syntax_error
+from campaigns.bounds import OneEffort, RenderError
+from campaigns.template import is_personal, render, syntax_error
 from core.errors import FieldError
 from delivery.push import Notification
 
 _TEXTS = ("title", "body", "subtitle", "image", "sound", "deep_link")
 PLATFORMS = ("ios", "android", "web")
+# Reading a template takes time, and no payload holds more than a few thousand characters.
+_SOURCES_LIMIT = 65_536
 
 
 def find_problems(content: Mapping[str, Any]) -> list[FieldError]:
     """Return what is wrong with the templates of `content`, with pointers into it."""
     found = []
-    for pointer, source in _sources(content, "/content"):
+    sources = list(_sources(content, "/content"))
+    size = sum(len(source) for _, source in sources if is_personal(source))
+    if size > _SOURCES_LIMIT:
+        words = f"Its templates have {size} characters together; {_SOURCES_LIMIT} are allowed."
+        return [FieldError("/content", "too_long", words)]
+    for pointer, source in sources:
         problem = syntax_error(source)
         if problem:
             found.append(FieldError(pointer, "template_syntax", problem))
@@ -56,7 +64,15 @@ def _alone(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Notification:
-    """Render content that `for_platform` returned; raises as `template.render` does."""
+    """Render content that `for_platform` returned; raises as `template.render` does.
+
+    All its texts share one budget of work.
+    """
+    with OneEffort():
+        return _render_content(content, values)
+
+
+def _render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Notification:
     texts = {}
     for name in _TEXTS:
         source = content.get(name)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from campaigns.bounds import OneEffort
 from campaigns.content import PLATFORMS, for_platform, render_content, sources_of
 from campaigns.preparer import variables
 from campaigns.template import RenderError, SkipRecipient, is_personal, render
@@ -72,16 +73,17 @@ def _faults(
     content: Mapping[str, Any], platform: str, values: Mapping[str, Any]
 ) -> tuple[FieldError, ...]:
     found = []
-    for pointer, source in sources_of(content, platform):
-        try:
-            render(source, values)
-        except RenderError as error:
-            found.append(FieldError(pointer, "render_error", str(error)))
-        except SkipRecipient:
-            # Whoever sends stops at the first of both, too.
-            if found:
-                break
-            raise
+    with OneEffort():
+        for pointer, source in sources_of(content, platform):
+            try:
+                render(source, values)
+            except RenderError as error:
+                found.append(FieldError(pointer, "render_error", str(error)))
+            except SkipRecipient:
+                # Whoever sends stops at the first of both, too.
+                if found:
+                    break
+                raise
     return tuple(found)
 
 

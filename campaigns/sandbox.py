@@ -1,25 +1,33 @@
 """What templates may do: Jinja2's sandbox, without anything that grows or runs unboundedly.
 
-The source is at most a few thousand characters. Nothing may multiply beyond it: no assignments,
-macros or nested loops, a short list of filters and methods, and bounds on every operator.
+Only what is listed can be used. No step makes much out of little, and each pays from one budget
+(`bounds`), so that no combination of steps keeps a worker busy or fills its memory.
 """
 
+from datetime import date, time
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from campaigns.bounds import (
+    RenderError,
+    bounded,
+    require_bits,
+    require_length,
+    spend,
+    text_of,
+    walk,
+    weigh,
+    weighed,
+)
+from campaigns.filters import FILTERS, TESTS, is_number, require_pattern
+from campaigns.syntax import MAX_SOURCE, restrict
+
 _MAX_RANGE = 1_000
-_MAX_LENGTH = 10_000
-_MAX_BITS = 512
-_FILTERS = frozenset(
-    {
-        "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float",
-        "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject",
-        "rejectattr", "replace", "reverse", "round", "select", "selectattr", "sort", "string",
-        "sum", "title", "trim", "truncate", "unique", "upper", "wordcount",
-    }
-)  # fmt: skip
+# Compiled templates hand their variables to each call beside its arguments.
+_OF_JINJA = {"_loop_vars", "_block_vars"}
 _TEXT_METHODS = frozenset(
     {
         "capitalize", "count", "endswith", "find", "isalpha", "isdigit", "islower", "isupper",
@@ -27,14 +35,32 @@ _TEXT_METHODS = frozenset(
         "strip", "title", "upper",
     }
 )  # fmt: skip
-_REFUSED = (
-    nodes.Assign, nodes.AssignBlock, nodes.With, nodes.Macro, nodes.CallBlock, nodes.Block,
-    nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport,
+_DICT_METHODS = frozenset({"get", "items", "keys", "values"})
+# Attributes by kind of value; what is of no listed kind has none.
+_ATTRIBUTES: tuple[tuple[type | tuple[type, ...], frozenset[str]], ...] = (
+    (str, _TEXT_METHODS),
+    (dict, _DICT_METHODS),
+    ((list, tuple), frozenset({"count", "index"})),
+    (float, frozenset({"is_integer"})),
+    (
+        (date, time),
+        frozenset(
+            {
+                "date", "day", "hour", "isoformat", "isoweekday", "microsecond", "minute",
+                "month", "second", "time", "weekday", "year",
+            }
+        ),
+    ),
+    (
+        LoopContext,
+        frozenset(
+            {
+                "changed", "cycle", "depth", "depth0", "first", "index", "index0", "last",
+                "length", "nextitem", "previtem", "revindex", "revindex0",
+            }
+        ),
+    ),
 )  # fmt: skip
-
-
-class RenderError(Exception):
-    """A text can not be rendered for this person; the argument says why, for people."""
 
 
 class SkipRecipient(Exception):  # noqa: N818 (a wish of the template's author, not an error)
@@ -42,57 +68,82 @@ class SkipRecipient(Exception):  # noqa: N818 (a wish of the template's author, 
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """The environment of all templates."""
+    """The environment of all templates; they render within `bounds.OneEffort`."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def __init__(self) -> None:
         # Without optimising, no constant expression runs while a template is only read.
-        super().__init__(undefined=StrictUndefined, cache_size=0, optimized=False)
+        super().__init__(
+            undefined=StrictUndefined, cache_size=0, optimized=False, finalize=_finalized
+        )
         self.globals = {"range": _range, "skip": _skip}
-        self.filters = {name: self.filters[name] for name in _FILTERS} | {"replace": _replace}
+        self.filters = dict(FILTERS)
+        self.tests = dict(TESTS)
+        # `syntax` puts calls of these into templates.
+        self.walk = walk
+        self.weighed = weighed
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        for node in tree.find_all(_REFUSED):
-            what = type(node).__name__.lower()
-            raise TemplateSyntaxError(f"`{what}` is not available here", node.lineno)
-        for loop in tree.find_all(nodes.For):
-            if loop.recursive or any(True for _ in loop.find_all(nodes.For)):
-                raise TemplateSyntaxError("loops can not be nested", loop.lineno)
-        return tree
+        if len(source) > MAX_SOURCE:
+            raise TemplateSyntaxError(f"a template has at most {MAX_SOURCE} characters", 1)
+        return restrict(super()._parse(source, name, filename))
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Calculate, unless the result could be larger than any text or number needs to be."""
-        if operator == "**" or (operator == "%" and not _are_numbers(left, right)):
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Calculate with numbers of ordinary size; `+` also puts texts or lists together."""
+        spend(weigh(left, right))
+        if operator == "**" or not (is_number(left, right) or _can_join(operator, left, right)):
             raise RenderError(f"`{operator}` is not available for these values")
-        if operator == "*" and not (_are_numbers(left, right) and _bits(left, right) <= _MAX_BITS):
-            raise RenderError("`*` is only available for numbers of ordinary size")
-        is_joined = operator == "+" and not _are_numbers(left, right)
-        if is_joined and len(left) + len(right) > _MAX_LENGTH:
-            raise RenderError(f"a value is longer than {_MAX_LENGTH}")
-        return super().call_binop(context, operator, left, right)
+        if operator == "*":
+            bits = (one.bit_length() for one in (left, right) if isinstance(one, int))
+            require_bits(sum(bits))
+        if operator == "+" and not is_number(left, right):
+            require_length(len(left) + len(right))
+        return bounded(super().call_binop(context, operator, left, right))
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
+        """Call a method or a global; it pays for its arguments and for what it returns."""
+        if __obj is walk or __obj is weighed:
+            return __obj(*args)
+        owner = getattr(__obj, "__self__", None)
+        given = (*args, *(kwargs[name] for name in kwargs.keys() - _OF_JINJA))
+        spend(1 + weigh(owner, *given))
+        if isinstance(owner, str):
+            require_pattern(*given)
+        return bounded(super().call(__context, __obj, *args, **kwargs))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return an attribute or item, as Jinja2 does."""
+        spend(1)
+        if isinstance(obj, dict) and attribute in obj and attribute not in _DICT_METHODS:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Return an item or attribute, as Jinja2 does; only texts and numbers lead to one."""
+        if not isinstance(argument, (str, int, slice)):
+            raise RenderError("an item is found by a text or a number")
+        spend(1)
+        found = super().getitem(obj, argument)
+        return bounded(found) if isinstance(argument, slice) else found
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Give no way around `is_safe_attribute`: formatting pads to any width."""
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Allow the methods of texts that can not make them longer."""
-        if isinstance(obj, (str, bytes)):
-            return isinstance(obj, str) and attr in _TEXT_METHODS
-        return super().is_safe_attribute(obj, attr, value)
+        """Allow the attributes that are listed."""
+        return super().is_safe_attribute(obj, attr, value) and any(
+            isinstance(obj, kind) and attr in allowed for kind, allowed in _ATTRIBUTES
+        )
 
 
-def _are_numbers(left: Any, right: Any) -> bool:
-    return isinstance(left, (int, float)) and isinstance(right, (int, float))
+def _can_join(operator: str, left: Any, right: Any) -> bool:
+    kinds = (str, list, tuple)
+    return operator == "+" and isinstance(left, kinds) and isinstance(right, kinds)
 
 
-def _bits(left: float, right: float) -> int:
-    return sum(one.bit_length() for one in (left, right) if isinstance(one, int))
-
-
-def _replace(text: Any, old: str, new: str) -> str:
-    source = str(text)
-    if not old or len(source) + source.count(old) * len(new) > _MAX_LENGTH:
-        raise RenderError(f"a replacement is empty or longer than {_MAX_LENGTH}")
-    return source.replace(old, new)
+def _finalized(value: Any) -> Any:
+    return value if type(value) is str else text_of(value)
 
 
 def _range(*arguments: int) -> range:
@@ -103,4 +154,4 @@ def _range(*arguments: int) -> range:
 
 
 def _skip(reason: str = "") -> str:
-    raise SkipRecipient(str(reason).replace("\0", "").encode("utf-8", "replace").decode()[:500])
+    raise SkipRecipient(text_of(reason).replace("\0", "").encode("utf-8", "replace").decode()[:500])

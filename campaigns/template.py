@@ -1,22 +1,34 @@
 """Templates of a message: Jinja2 in a sandbox, compiled once, rendered per person. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
-from campaigns.sandbox import RenderError, Sandbox, SkipRecipient
+from campaigns.bounds import OneEffort, RenderError
+from campaigns.sandbox import Sandbox, SkipRecipient
 
 __all__ = ["RenderError", "SkipRecipient", "is_personal", "render", "syntax_error"]
 
 # A rendered text longer than this can not fit any gateway's limit.
 MAX_RENDERED_CHARACTERS = 8_192
+_SHORT = 400
 _ENVIRONMENT = Sandbox()
 
 
-@lru_cache(maxsize=2_048)
 def _compiled(source: str) -> Template:
+    return _compiled_short(source) if len(source) <= _SHORT else _compiled_long(source)
+
+
+# A compiled template takes some hundred times the memory of its text.
+@lru_cache(maxsize=2_048)
+def _compiled_short(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
+
+
+@lru_cache(maxsize=64)
+def _compiled_long(source: str) -> Template:
     return _ENVIRONMENT.from_string(source)
 
 
@@ -31,7 +43,7 @@ def syntax_error(source: str) -> str | None:
         _compiled(source)
     except TemplateSyntaxError as error:
         return f"line {error.lineno}: {error.message}"
-    except (TemplateError, RecursionError, SyntaxError, MemoryError) as error:
+    except (TemplateError, RecursionError, SyntaxError, MemoryError, ValueError) as error:
         return str(error) or type(error).__name__
     return None
 
@@ -44,7 +56,8 @@ def render(source: str, values: Mapping[str, Any]) -> str:
     if not is_personal(source):
         return source
     try:
-        rendered = _compiled(source).render(values)
+        with OneEffort():
+            return _checked(_compiled(source).generate(values))
     except (SkipRecipient, RenderError):
         raise
     except TemplateError as error:
@@ -53,12 +66,17 @@ def render(source: str, values: Mapping[str, Any]) -> str:
         # Templates work on whatever attributes a person has: whatever goes wrong, dirty values
         # and bad templates end this person only.
         raise RenderError(f"{type(error).__name__}: {error}"[:300]) from error
-    return _checked(rendered)
 
 
-def _checked(rendered: str) -> str:
-    if len(rendered) > MAX_RENDERED_CHARACTERS:
-        raise RenderError(f"a text is longer than {MAX_RENDERED_CHARACTERS} characters")
+def _checked(pieces: Iterable[str]) -> str:
+    """Put the pieces together; what is too long is not rendered to its end."""
+    taken, length = [], 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_RENDERED_CHARACTERS:
+            raise RenderError(f"a text is longer than {MAX_RENDERED_CHARACTERS} characters")
+        taken.append(piece)
+    rendered = "".join(taken)
     if "\0" in rendered or not _is_encodable(rendered):
         raise RenderError("a text holds a character that no gateway takes")
     return rendered

@@ -1,6 +1,8 @@
 """Templates: sandboxed, strict about missing values, bounded."""
 
 import re
+import time
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,8 +70,17 @@ def test_a_template_may_skip_a_person_with_a_reason() -> None:
     ],
 )
 def test_what_could_harm_ends_this_person_only(source: str) -> None:
-    with pytest.raises(RenderError):
-        render(source, VALUES)
+    started = time.thread_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(RenderError):
+            render(source, VALUES)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert time.thread_time() - started < 0.5
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""How much a template may build and do while it is rendered once.
+
+Each step of a template pays for its work and for what it makes. What a person's texts can cost is
+thereby bounded in time and memory, however the steps are combined.
+"""
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import Any
+
+# Attributes of a person together are not longer, so each of them can be worked with.
+MAX_LENGTH = 65_536
+_MAX_BITS = 512
+# One unit is a step, an item of a list, or this many characters as a power of two.
+_CHARACTERS_SHIFT = 4
+_BITS_SHIFT = 6
+BUDGET = 50_000
+_CONTAINERS = (list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
+
+
+class RenderError(Exception):
+    """A text can not be rendered for this person; the argument says why, for people."""
+
+
+@dataclass(slots=True)
+class Effort:
+    """What is left of the budget."""
+
+    left: int = BUDGET
+
+
+_EFFORT: ContextVar[Effort | None] = ContextVar("effort", default=None)
+
+
+class OneEffort:
+    """Lets everything that is rendered within share one budget; the outermost one counts."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token: Token[Effort | None] | None = None if _EFFORT.get() else _EFFORT.set(Effort())
+
+    def __exit__(self, *_failure: object) -> None:
+        if self._token is not None:
+            _EFFORT.reset(self._token)
+
+
+def spend(cost: int) -> None:
+    """Pay for work; raise `RenderError` when the budget is used up."""
+    effort = _EFFORT.get()
+    if effort is None:
+        raise RenderError("nothing is being rendered")
+    effort.left -= cost
+    if effort.left < 0:
+        raise RenderError("it takes too much work to render")
+
+
+def weigh(*values: Any) -> int:
+    """Return what it costs to go through `values` with all that is in them, at most the budget."""
+    total, waiting = 0, list(values)
+    while waiting and total + len(waiting) <= BUDGET:
+        value = waiting.pop()
+        total += 1
+        if isinstance(value, (str, bytes)):
+            total += len(value) >> _CHARACTERS_SHIFT
+        elif isinstance(value, int):
+            total += value.bit_length() >> _BITS_SHIFT
+        elif isinstance(value, dict):
+            waiting += value.keys()
+            waiting += value.values()
+        elif isinstance(value, _CONTAINERS):
+            waiting += value
+        elif isinstance(value, range):
+            total += len(value)
+    return total + len(waiting)
+
+
+def weighed(value: Any) -> Any:
+    """Pay for going through `value` and return it."""
+    spend(weigh(value))
+    return value
+
+
+def walk(values: Iterable[Any], cost: int = 1) -> Iterator[Any]:
+    """Yield `values`, paying `cost` for each."""
+    for value in values:
+        spend(cost)
+        yield value
+
+
+def bounded(value: Any) -> Any:
+    """Pay for a result and return it; raise `RenderError` when it is larger than any needs be."""
+    if isinstance(value, str):
+        require_length(len(value))
+        spend(len(value) >> _CHARACTERS_SHIFT)
+    elif isinstance(value, int):
+        require_bits(value.bit_length())
+    elif isinstance(value, (list, tuple)):
+        spend(len(value))
+    elif isinstance(value, Iterator):
+        return walk(value)
+    return value
+
+
+def text_of(value: Any) -> str:
+    """Return the text of a value; raise `RenderError` when it would be too long."""
+    if type(value) is not str:
+        spend(weigh(value))
+    text = str(value)
+    require_length(len(text))
+    return text
+
+
+def require_length(length: int) -> None:
+    """Raise `RenderError` unless a text or list of `length` is allowed."""
+    if length > MAX_LENGTH:
+        raise RenderError(f"a value is longer than {MAX_LENGTH}")
+
+
+def require_bits(bits: int) -> None:
+    """Raise `RenderError` unless a whole number of so many bits is allowed."""
+    if bits > _MAX_BITS:
+        raise RenderError("a number is larger than any of ordinary size")
