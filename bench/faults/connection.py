@@ -21,6 +21,7 @@ from bench.faults.request import APNS_PATH, TOKEN_PATH, FaultRequest, fcm_target
 
 MAX_CONCURRENT_STREAMS = 3
 _UNLIMITED = 2**31 - 1
+_WORTH_AN_UPDATE = 16_384
 
 
 class _Lenient(h2.settings.Settings):
@@ -71,6 +72,7 @@ class FaultConnection:
         self._is_greeted = False
         self._announced: deque[dict[int, int]] = deque()
         self._held: list[tuple[int, int]] = []
+        self._owed = 0
         self._ignored_above = raw.LAST_STREAM
         self.http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         self.http.local_settings = _Lenient(client=False)
@@ -119,6 +121,7 @@ class FaultConnection:
         held, self._held = self._held, []
         for length, stream in held:
             self._give_back(length, stream)
+        self._settle_debt()
         self.flush()
 
     def close(self) -> None:
@@ -219,14 +222,26 @@ class FaultConnection:
         if stream in self.requests:
             self.requests[stream].body += event.data
         length = event.flow_controlled_length or 0
+        waits_for_more = stream if event.stream_ended is None else 0
         if self.replenishes:
-            self._give_back(length, stream)
+            self._give_back(length, waits_for_more)
         else:
-            self._held.append((length, stream))
+            self._held.append((length, waits_for_more))
 
     def _give_back(self, length: int, stream: int) -> None:
-        if length and not self.line.closed:
-            self.http.acknowledge_received_data(length, stream)
+        # By hand: h2 forgets what it owes to streams whose window SETTINGS made smaller.
+        if not length or self.line.closed:
+            return
+        if stream in self.requests:
+            self.http.increment_flow_control_window(length, stream)
+        self._owed += length
+        if self._owed >= _WORTH_AN_UPDATE:
+            self._settle_debt()
+
+    def _settle_debt(self) -> None:
+        if self._owed and not self.line.closed:
+            self.http.increment_flow_control_window(self._owed)
+            self._owed = 0
 
     def _arrive(self, stream: int) -> None:
         request = self.requests.get(stream)

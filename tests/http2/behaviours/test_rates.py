@@ -67,8 +67,9 @@ def test_hundreds_of_server_errors_wear_no_connection_out(gateways: Gateways) ->
 
     outcomes = gateways.send(fcm, 100)
 
+    # Under load there may be two connections; none was worn out.
     assert all(isinstance(one, Accepted) for one in outcomes)
-    assert len({entry.connection for entry in gateways.pushes()}) == 1
+    assert not any(entry.closed_at for entry in gateways.server.record.connections)
 
 
 def test_a_503_says_when_to_come_back(gateways: Gateways) -> None:
