@@ -47,7 +47,7 @@ def _person(frame: Frame, external_id: str) -> None:
 def _facts(person: Person) -> None:
     facts = {"locale": person.locale, "time zone": person.time_zone, **person.attributes}
     known = [f"{name}: {value}" for name, value in facts.items() if value is not None]
-    st.caption(literal(" · ".join(known)) if known else "Nothing else is known.")
+    st.text(" · ".join(known) if known else "Nothing else is known.")
 
 
 def _device(frame: Frame, wanted: str) -> None:

@@ -67,7 +67,8 @@ def _live(frame: Frame, first: Message) -> None:
         if not table.empty:
             st.subheader("How they ended")
             # A plain table folds its sentences, which a phone needs.
-            st.table(table.assign(Why=table["Why"].map(literal)), hide_index=True)
+            words = {name: table[name].map(literal) for name in ("Outcome", "Why")}
+            st.table(table.assign(**words), hide_index=True)
         if is_over(message) and not is_over(first):
             st.rerun()
 

@@ -30,6 +30,7 @@ class Place:
     """A running platform with people and devices, and the key to its console."""
 
     console_url: str
+    api_url: str
     key: str
     client: DemoClient
 
@@ -47,7 +48,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(
     urls: Urls, template: str, sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
@@ -81,7 +82,7 @@ def _running(platform: Platform, sandbox: Sandbox) -> Iterator[Place]:
         made = create_app(settings, "Corner shop", operator=True)
         client = DemoClient(platform.api_url, str(made["key"]), str(made["app_id"]))
         prepare(Stage(client, sandbox.address, PEOPLE, DEVICES, print))
-        yield Place(platform.console_url, str(made["key"]), client)
+        yield Place(platform.console_url, platform.api_url, str(made["key"]), client)
         client.close()
 
 

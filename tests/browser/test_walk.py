@@ -7,37 +7,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from delivery.sandbox.tokens import fcm_token
 from tests.browser.conftest import DEVICES, Place
+from tests.browser.steps import PAGES, calm, go, heading, sign_in, type_in
 from tests.deadlines import wait_until
 
 EVERYBODY = f"{DEVICES:,}"
-_PAGES = ("Overview", "Compose", "Messages", "Look up", "Apps and keys")
-
-
-def sign_in(page: Page, place: Place) -> None:
-    page.goto(place.console_url)
-    page.get_by_label("Admin key", exact=True).fill(place.key)
-    page.get_by_role("button", name="Sign in").click()
-    heading(page, "Overview")
-
-
-def go(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name).first.click()
-
-
-def heading(page: Page, name: str) -> None:
-    page.get_by_role("heading", name=name, exact=True).wait_for()
-
-
-def calm(page: Page) -> None:
-    """Wait until no script runs: what was typed has been taken in."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-
-
-def type_in(page: Page, label: str, text: str) -> None:
-    field = page.get_by_label(label, exact=True)
-    field.fill(text)
-    field.press("Tab")
-    calm(page)
 
 
 def send_to_everybody(page: Page, title: str, rate: str = "") -> None:
@@ -134,7 +107,7 @@ def test_every_page_is_usable_within_a_second_or_so(
     calm(page)
     took: dict[str, float] = {}
 
-    for name in (*_PAGES[1:], _PAGES[0]):
+    for name in (*PAGES[1:], PAGES[0]):
         began = time.perf_counter()
         go(page, name)
         heading(page, "Corner shop" if name == "Apps and keys" else name)
@@ -157,7 +130,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(
     try:
         phone.set_default_timeout(20_000)
         sign_in(phone, place)
-        for name in _PAGES:
+        for name in PAGES:
             go(phone, name)
             heading(phone, "Corner shop" if name == "Apps and keys" else name)
             calm(phone)

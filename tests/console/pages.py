@@ -60,7 +60,7 @@ def by_label(elements: Any, label: str) -> Any:
 
 def shown(elements: Any) -> list[str]:
     """Return the texts of elements as they are read, without Markdown's escapes."""
-    return [re.sub(r"\\(.)", r"\1", one.value) for one in elements]
+    return [re.sub(r"\\(.)", r"\1", one.value).replace("\N{WORD JOINER}", "") for one in elements]
 
 
 def errors(page: AppTest) -> list[str]:

@@ -1,11 +1,12 @@
 """What was typed and uploaded, read without Streamlit."""
 
+import re
 from datetime import date, datetime, time
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.answers import Bucket
@@ -140,8 +141,29 @@ def test_badge_link_picture_and_sound_are_named_and_not_loaded() -> None:
     assert "y.png" not in page
 
 
-def test_foreign_text_is_no_markdown() -> None:
-    assert literal("![x](http://y) :red[z]\n# a") == r"\!\[x\]\(http\://y\) \:red\[z\] \# a"
+LIVE = re.compile(
+    r"https?://|www\.|@[\w-]|:[\w+/-]+:|:material/|(?<!\S)(<->|->|<-|--|>=|<=|~=)(?!\S)",
+    re.IGNORECASE,
+)
+
+
+@given(
+    st.lists(st.sampled_from([*"ab:/.@-<>~=`*_[]!|$", "www", "http://", " ", ":a:"]) | st.text())
+)
+@example(["http://evil.test/a.png www.evil.test a@evil.test"])
+@example([":material/bolt: :streamlit: :+1: -> <- <-> -- >= <= ~="])
+@example(["![x](http://y) :red[z] # a <b> $x$"])
+@example(["1. x"])
+def test_foreign_text_is_no_markdown_and_nothing_live(parts: list[str]) -> None:
+    text = " ".join("".join(parts).split())
+
+    escaped = literal(text)
+
+    bare = re.sub(r"\\([\\!-~])", r"\1", escaped)
+    assert not LIVE.search(bare)
+    assert bare.replace("\N{WORD JOINER}", "") == text.replace("\N{WORD JOINER}", "")
+    assert not re.search(r"(?<!\\)(\\\\)*[`*_\[\]<>()#!|$~&^+={}-]", escaped)
+    assert not re.match(r"\d+[.)]", escaped)
 
 
 def test_a_chart_spans_the_time_that_was_asked_for() -> None:

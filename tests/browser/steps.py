@@ -1,0 +1,35 @@
+"""What a person does in the console, step by step, in a real browser."""
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Place
+
+PAGES = ("Overview", "Compose", "Messages", "Look up", "Apps and keys")
+
+
+def sign_in(page: Page, place: Place, app_id: str = "") -> None:
+    page.goto(place.console_url)
+    page.get_by_label("Admin key", exact=True).fill(place.key)
+    page.get_by_label("App id", exact=True).fill(app_id)
+    page.get_by_role("button", name="Sign in").click()
+    heading(page, "Overview")
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name).first.click()
+
+
+def heading(page: Page, name: str) -> None:
+    page.get_by_role("heading", name=name, exact=True).wait_for()
+
+
+def calm(page: Page) -> None:
+    """Wait until no script runs: what was typed has been taken in."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def type_in(page: Page, label: str, text: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(text)
+    field.press("Tab")
+    calm(page)
