@@ -163,6 +163,7 @@ class Key:
     scopes: Sequence[str]
     hint: str
     last_used_at: str | None
+    expires_at: str | None = None
     secret: str | None = None
 
 

@@ -28,6 +28,8 @@ from console.line import Access, Line
 
 # Counting a million people takes its time; everything else answers at once or is in trouble.
 _COUNT_SECONDS = 30.0
+# A client of HTTP takes these steps itself, unless they are written so.
+_DOTS = {".": "%2E", "..": "%2E%2E"}
 PLATFORMS = ("ios", "android", "web")
 Json = Mapping[str, Any]
 
@@ -47,17 +49,22 @@ class Client:
 
     def read_message(self, message_id: str) -> Message:
         """Return one message."""
-        return read_message(self._line.get(_message_path(message_id)))
+        return read_message(self._line.get(_path("messages", message_id)))
 
     def control(self, message_id: str, action: str) -> Message:
         """Pause, resume or cancel a message; return it as it is then."""
-        return read_message(self._line.post(_message_path(message_id, action)))
+        return read_message(self._line.post(_path("messages", message_id, action)))
+
+    def change_rate(self, message_id: str, rate_per_second: float | None) -> Message:
+        """Send a message at most so quickly from now on; None lifts the limit."""
+        body = {"rate_per_second": rate_per_second}
+        return read_message(self._line.patch(_path("messages", message_id), body))
 
     def list_deliveries(
         self, message_id: str, state: str | None, limit: int, cursor: str | None = None
     ) -> Page[Delivery]:
         """Return what became of the recipients that have ended."""
-        path = _message_path(message_id, "deliveries")
+        path = _path("messages", message_id, "deliveries")
         answer = self._line.get(path, state=state, limit=limit, cursor=cursor)
         return read_page(answer, lambda one: read(Delivery, one))
 
@@ -91,16 +98,16 @@ class Client:
 
     def read_person(self, external_id: str) -> Person:
         """Return one person."""
-        return read(Person, self._line.get(f"/v1/people/{quote(external_id, safe='')}"))
+        return read(Person, self._line.get(_path("people", external_id)))
 
     def list_person_messages(self, external_id: str, limit: int) -> Page[Delivery]:
         """Return what one person was sent, newest first."""
-        path = f"/v1/people/{quote(external_id, safe='')}/messages"
+        path = _path("people", external_id, "messages")
         return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
 
     def list_device_messages(self, device_id: str, limit: int) -> Page[Delivery]:
         """Return what one device was sent, newest first."""
-        path = f"/v1/devices/{quote(device_id, safe='')}/messages"
+        path = _path("devices", device_id, "messages")
         return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
 
     def list_devices(self, person: str) -> Page[Device]:
@@ -109,7 +116,7 @@ class Client:
 
     def read_device(self, device_id: str) -> Device:
         """Return one device."""
-        return read_device(self._line.get(f"/v1/devices/{quote(device_id, safe='')}"))
+        return read_device(self._line.get(_path("devices", device_id)))
 
     def find_device(self, token: str) -> Device:
         """Return the device that holds a token."""
@@ -121,32 +128,42 @@ class Client:
 
     def list_credentials(self, app_id: str) -> Page[Credential]:
         """Return the credentials of an app."""
-        answer = self._line.get(_app_path(app_id, "credentials"), limit=200)
+        answer = self._line.get(_path("apps", app_id, "credentials"), limit=200)
         return read_page(answer, lambda one: read(Credential, one))
 
     def add_credential(self, app_id: str, credential: Json, once: str) -> Credential:
         """Add a credential."""
-        path = _app_path(app_id, "credentials")
+        path = _path("apps", app_id, "credentials")
         return read(Credential, self._line.post(path, credential, once=once))
 
     def resume_credential(self, app_id: str, credential_id: str) -> Credential:
         """Let a paused credential send again."""
-        path = f"{_app_path(app_id, 'credentials')}/{quote(credential_id, safe='')}/resume"
+        path = _path("apps", app_id, "credentials", credential_id, "resume")
         return read(Credential, self._line.post(path))
+
+    def retire_credential(self, app_id: str, credential_id: str) -> None:
+        """Send nothing with a credential any more."""
+        self._line.delete(_path("apps", app_id, "credentials", credential_id))
 
     def list_keys(self, app_id: str) -> Page[Key]:
         """Return the keys of an app."""
-        answer = self._line.get(_app_path(app_id, "keys"), limit=200)
+        answer = self._line.get(_path("apps", app_id, "keys"), limit=200)
         return read_page(answer, lambda one: read(Key, one))
 
     def add_key(self, app_id: str, key: Json, once: str) -> Key:
         """Make a key; its secret is in the answer, this once."""
-        return read(Key, self._line.post(_app_path(app_id, "keys"), key, once=once))
+        return read(Key, self._line.post(_path("apps", app_id, "keys"), key, once=once))
+
+    def rotate_key(self, app_id: str, key_id: str, overlap_seconds: int, once: str) -> Key:
+        """Make a key's successor, with its secret; the old one lives on for the overlap."""
+        path = _path("apps", app_id, "keys", key_id, "rotate")
+        return read(Key, self._line.post(path, {"overlap_seconds": overlap_seconds}, once=once))
+
+    def revoke_key(self, app_id: str, key_id: str) -> None:
+        """End a key at once."""
+        self._line.delete(_path("apps", app_id, "keys", key_id))
 
 
-def _message_path(message_id: str, *rest: str) -> str:
-    return "/".join(["/v1/messages", quote(message_id, safe=""), *rest])
-
-
-def _app_path(app_id: str, what: str) -> str:
-    return f"/v1/apps/{quote(app_id, safe='')}/{what}"
+def _path(*parts: str) -> str:
+    """Return a path; no part leaves its place in it, not even one of dots."""
+    return "/".join(["/v1", *(_DOTS.get(part) or quote(part, safe="") for part in parts)])

@@ -135,10 +135,12 @@ def key_table(keys: Sequence[Key]) -> pd.DataFrame:
             "Begins": one.hint,
             "May": ", ".join(one.scopes) or "register devices",
             "Last used": one.last_used_at,
+            "Ends": one.expires_at,
         }
         for one in keys
     ]
-    return _with_times(_table(records, ["Name", "Kind", "Begins", "May", "Last used"]), "Last used")
+    table = _table(records, ["Name", "Kind", "Begins", "May", "Last used", "Ends"])
+    return _with_times(_with_times(table, "Last used"), "Ends")
 
 
 def over_time_table(buckets: Sequence[Bucket], bucket_seconds: int) -> pd.DataFrame:

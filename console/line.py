@@ -6,10 +6,9 @@ from typing import Any
 
 import httpx
 
-from console.errors import ApiAwayError, ApiRefusedError, ApiSlowError, ApiStrangeError
+from console.errors import ApiAwayError, ApiRefusedError, ApiSlowError, ApiStrangeError, Fault
 
 TIMEOUT_SECONDS = 5.0
-_FAULT_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,14 @@ class Line:
         headers = {"Idempotency-Key": once} if once else {}
         return self._ask("POST", path, json=body, headers=headers, timeout=timeout_seconds)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Change what stands at `path`."""
+        return self._ask("PATCH", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Delete what stands at `path`."""
+        self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, **request: Any) -> Any:
         try:
             response = self._http.request(method, path, **request)
@@ -63,6 +70,8 @@ class Line:
             raise ApiAwayError from error
         if not response.is_success:
             raise _refusal(response)
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return None
         try:
             return response.json()
         except ValueError as error:
@@ -75,11 +84,9 @@ def _refusal(response: httpx.Response) -> ApiRefusedError:
         problem = response.json()
         code, words = str(problem["code"]), str(problem["detail"])
         faults = [
-            f"{fault['pointer'] or 'The whole'}: {fault['message']}"
+            Fault(str(fault["pointer"]), str(fault.get("code", "")), str(fault["message"]))
             for fault in problem.get("errors", [])
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return ApiRefusedError(status, "unknown", f"The API answered {status}.")
-    more = len(faults) - _FAULT_LIMIT
-    shown = [*faults[:_FAULT_LIMIT], f"and {more} more"] if more > 0 else faults
-    return ApiRefusedError(status, code, words, shown)
+    return ApiRefusedError(status, code, words, faults)

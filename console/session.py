@@ -14,7 +14,7 @@ from streamlit.navigation.page import Page
 
 from console.answers import App
 from console.client import Client
-from console.errors import ApiError, ApiRefusedError
+from console.errors import ApiError, ApiRefusedError, in_words
 from console.line import Access
 from console.markdown import literal
 
@@ -54,6 +54,12 @@ def signed_in() -> tuple[Access, list[App]] | None:
     """Return what was signed in with, and the apps it reaches; None before that."""
     access = st.session_state.get(_ACCESS)
     return (access, st.session_state[_APPS]) if access else None
+
+
+def holds(hint: str) -> bool:
+    """Tell whether the key signed in with begins like this."""
+    access: Access | None = st.session_state.get(_ACCESS)
+    return access is not None and access.key.startswith(hint)
 
 
 def sign_in(access: Access, apps: list[App]) -> None:
@@ -113,7 +119,7 @@ def plain_words() -> Iterator[None]:
 
 def show_error(error: ApiError) -> None:
     """Show what the API, or its silence, said."""
-    lines = [literal(str(error) or " ".join((type(error).__doc__ or "").split()))]
+    lines = [literal(in_words(error))]
     if isinstance(error, ApiRefusedError):
         lines += [f"* {literal(fault)}" for fault in error.faults]
         if error.status >= 500:

@@ -22,6 +22,6 @@ def show(frame: Frame) -> None:
         content = ask_content()
         how = ask_how()
     with preview:
-        show_preview(frame, content)
+        show_preview(frame, content, to)
         body = message_body(to, content, how) if to and content and how else None
         show_send(frame, body)

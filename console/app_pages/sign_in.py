@@ -4,7 +4,7 @@ import streamlit as st
 
 from console import session
 from console.answers import App
-from console.errors import ApiError
+from console.errors import ApiError, ApiRefusedError
 from console.line import Access
 
 
@@ -18,7 +18,7 @@ def show() -> None:
     if not wanted:
         return
     access = Access(key.strip(), app_id.strip())
-    if not (access.key.isascii() and access.app_id.isascii() and access.key):
+    if not _could_be(access):
         st.error("Enter the key as it was printed.")
         return
     try:
@@ -29,9 +29,23 @@ def show() -> None:
         chosen = Access(access.key, access.app_id or apps[0].id)
         session.connect(chosen).list_messages(limit=1)
     except ApiError as error:
-        session.show_error(error)
+        _refuse(error)
         return
     if all(app.id != chosen.app_id for app in apps):
         apps.append(App(chosen.app_id, chosen.app_id, ""))
     session.sign_in(chosen, apps)
     st.rerun()
+
+
+def _could_be(access: Access) -> bool:
+    """Tell whether both fit into a header of HTTP."""
+    return bool(access.key) and all(
+        text.isascii() and text.isprintable() for text in (access.key, access.app_id)
+    )
+
+
+def _refuse(error: ApiError) -> None:
+    if isinstance(error, ApiRefusedError) and error.code == "forbidden_scope":
+        st.error("This is no admin key; make one with `./carillon app create NAME`.")
+    else:
+        session.show_error(error)

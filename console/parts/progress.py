@@ -8,7 +8,7 @@ import streamlit as st
 from console import session
 from console.answers import Message
 from console.client import Client
-from console.errors import ApiError
+from console.errors import ApiError, in_words
 from console.markdown import literal
 from console.words import MESSAGE_STATES, waits_for
 
@@ -61,6 +61,7 @@ def show_buttons(client: Client, message: Message) -> None:
     if not actions:
         return
     with st.container(horizontal=True):
+        _ask_rate(client, message)
         for action in actions:
             st.button(
                 action.capitalize(),
@@ -70,11 +71,37 @@ def show_buttons(client: Client, message: Message) -> None:
             )
 
 
+def _ask_rate(client: Client, message: Message) -> None:
+    """Ask for another rate; it is a form, so that nothing changes while somebody types."""
+    limit = f"{message.rate_per_second:,g} a second" if message.rate_per_second else "no limit"
+    key = f"rate-{message.id}"
+    with st.popover(f"Rate: {limit}"), st.form(f"form-{key}", border=False):
+        st.number_input("At most so many a second", min_value=0.1, value=None, key=key)
+        with st.container(horizontal=True):
+            for label, lifts in (("Set the rate", False), ("Lift the limit", True)):
+                args = (client, message.id, "" if lifts else key)
+                st.form_submit_button(label, on_click=_change_rate, args=args)
+
+
+def _change_rate(client: Client, message_id: str, key: str) -> None:
+    """Set the rate that stands in the field `key`; without a key, lift the limit."""
+    rate: float | None = st.session_state.get(key) if key else None
+    if key and rate is None:
+        session.say("Write how many a second.")
+        return
+    try:
+        client.change_rate(message_id, rate)
+    except ApiError as error:
+        session.say(f":material/error: {literal(in_words(error))}")
+        return
+    session.say(f"At most {rate:,g} a second from now on." if rate else "There is no limit now.")
+
+
 def _control(client: Client, message_id: str, action: str) -> None:
     try:
         message = client.control(message_id, action)
     except ApiError as error:
-        session.say(f":material/error: {literal(str(error) or type(error).__doc__ or '')}")
+        session.say(f":material/error: {literal(in_words(error))}")
         return
     accepted = message.counts.get("accepted", 0)
     session.say(f"{_DONE[action]} {accepted:,} were accepted by then.")

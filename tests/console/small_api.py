@@ -58,6 +58,12 @@ def _handler(api: SmallApi) -> type[BaseHTTPRequestHandler]:
             api.bodies.append(json.loads(self.rfile.read(length) or b"null"))
             self.do_GET()
 
+        def do_PATCH(self) -> None:
+            self.do_POST()
+
+        def do_DELETE(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             if api.silent.is_set():
                 # Until whoever asks gives up.

@@ -58,13 +58,25 @@ def test_an_unknown_key_is_refused_in_the_words_of_the_api(closed: AppTest) -> N
     assert "access" not in closed.session_state
 
 
-@pytest.mark.parametrize("key", ["", "   ", "ca_schlüssel"])
+@pytest.mark.parametrize("key", ["", "   ", "ca_schlüssel", "a\0b", "a\nb"])
 def test_what_can_not_be_a_key_is_not_even_asked(small_api: SmallApi, key: str) -> None:
     with open_console(small_api.url) as page:
         sign_in(page, key)
 
         assert errors(page) == ["Enter the key as it was printed."]
         assert small_api.paths == []
+
+
+@pytest.mark.parametrize("kind", ["server", "client"])
+def test_a_key_that_is_no_admin_key_is_said_so(scene: Scene, closed: AppTest, kind: str) -> None:
+    scopes = ["messages:read"] if kind == "server" else []
+    body = {"kind": kind, "name": "Shop", "scopes": scopes}
+    made = scene.post(f"/v1/apps/{scene.app_id}/keys", body)
+
+    sign_in(closed, made["secret"])
+
+    assert errors(closed) == ["This is no admin key; make one with `./carillon app create NAME`."]
+    assert "access" not in closed.session_state
 
 
 def test_an_operator_works_in_the_app_that_is_chosen(scene: Scene, closed: AppTest) -> None:

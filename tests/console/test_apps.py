@@ -26,6 +26,10 @@ def names(page: AppTest) -> list[str]:
     return list(page.dataframe[0].value["Name"])
 
 
+def names_of_keys(page: AppTest) -> list[str]:
+    return list(page.dataframe[1].value["Name"])
+
+
 def test_the_app_shows_its_credentials_and_keys(page: AppTest) -> None:
     assert errors(page) == []
     assert page.dataframe[0].value[["Gateway", "State"]].to_numpy().tolist() == [
@@ -93,7 +97,7 @@ def test_a_paused_credential_says_why_and_is_resumed(scene: Scene, page: AppTest
     assert "Apple refuses the signing key. Mend it, then resume." in words
     assert errors(page) == []
     assert shown(page.toast) == ["It is used again."]
-    assert not page.warning
+    assert not [words for words in shown(page.warning) if "is paused" in words]
     assert scene.scalar("SELECT count(*) FROM credential WHERE state = 'active'") == 2
 
 
@@ -115,6 +119,71 @@ def test_the_secret_of_a_new_key_is_shown_once(page: AppTest, kind: str, start: 
     assert again == secret
     assert secret not in [code.value for code in page.code]
     assert page.dataframe[1].value["Name"].tolist()[-1] == "Shop backend"
+
+
+def test_a_key_is_rotated_and_its_successor_shown_once(scene: Scene, page: AppTest) -> None:
+    press(page, "Rotate this key")
+    secret = page.code[-1].value
+    own = shown(page.warning)
+    page.run()
+
+    assert errors(page) == []
+    assert secret.startswith("ca_")
+    assert own[0] == "You are signed in with this key: sign in again with its successor."
+    assert secret not in [code.value for code in page.code]
+    assert names_of_keys(page) == ["Made by ./carillon"] * 2
+    assert page.dataframe[1].value["Ends"].notna().tolist() == [True, False]
+    used = scene.http.get("/v1/apps", headers={"Authorization": f"Bearer {secret}"})
+    assert used.status_code == 200
+
+
+def test_a_key_is_revoked(scene: Scene, page: AppTest) -> None:
+    body = {"kind": "server", "name": "Shop", "scopes": ["messages:send"]}
+    made = scene.post(f"/v1/apps/{scene.app_id}/keys", body)
+    by_label(page.run().selectbox, "Change a key").set_value(made["id"]).run()
+    assert not page.warning
+
+    press(page, "Revoke this key")
+
+    assert errors(page) == []
+    assert shown(page.toast) == ["The key is dead."]
+    assert "Shop" not in names_of_keys(page)
+
+
+def test_a_credential_is_retired(scene: Scene, page: AppTest) -> None:
+    options = by_label(page.selectbox, "Retire a credential").options
+
+    press(page, "Retire this credential")
+
+    assert errors(page) == []
+    assert options == ["carillon-test (FCM)", "com.example.carillon (APNS)"]
+    assert shown(page.toast) == ["It is retired."]
+    assert names(page) == ["com.example.carillon"]
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("Rotate this key", "There is no such"),
+        ("Revoke this key", "There is no such"),
+        ("Retire this credential", "The credential is retired."),
+    ],
+)
+def test_what_another_person_ended_before_is_said_so(
+    scene: Scene, page: AppTest, label: str, words: str
+) -> None:
+    made = scene.post(
+        f"/v1/apps/{scene.app_id}/keys", {"kind": "server", "name": "S", "scopes": ["stats:read"]}
+    )
+    by_label(page.run().selectbox, "Change a key").set_value(made["id"]).run()
+    scene.http.delete(f"/v1/apps/{scene.app_id}/keys/{made['id']}")
+    for one in scene.http.get(f"/v1/apps/{scene.app_id}/credentials").json()["data"]:
+        scene.http.delete(f"/v1/apps/{scene.app_id}/credentials/{one['id']}")
+
+    press(page, label)
+
+    assert errors(page) == []
+    assert words in shown(page.toast)[0]
 
 
 def test_a_key_without_a_name_is_not_made(page: AppTest) -> None:

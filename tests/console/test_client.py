@@ -39,6 +39,10 @@ def test_messages_are_read_as_values(small_api: SmallApi) -> None:
         (lambda client: client.read_person("a/b"), "/v1/people/a%2Fb"),
         (lambda client: client.read_device("d/e"), "/v1/devices/d%2Fe"),
         (lambda client: client.list_keys("a/b"), "/v1/apps/a%2Fb/keys?limit=200"),
+        (lambda client: client.rotate_key("a", "k/x", 0, "o"), "/v1/apps/a/keys/k%2Fx/rotate"),
+        (lambda client: client.revoke_key("a", "k/x"), "/v1/apps/a/keys/k%2Fx"),
+        (lambda client: client.retire_credential("a", ".."), "/v1/apps/a/credentials/%2E%2E"),
+        (lambda client: client.change_rate("m/x", None), f"{MESSAGES}/m%2Fx"),
     ],
 )
 def test_an_id_can_not_leave_its_place_in_the_path(

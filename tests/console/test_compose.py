@@ -118,11 +118,46 @@ def test_a_time_is_sent_with_its_zone(scene: Scene, page: AppTest) -> None:
     assert "This time zone is not known." in errors(page)[0]
 
 
-def test_people_who_are_not_there_are_named(page: AppTest) -> None:
+def test_people_who_are_not_there_can_be_left_out(scene: Scene, page: AppTest) -> None:
+    nobody = [f"nobody-{number:03}" for number in range(230)]
+    press(name_people(write(page), "\n".join(["ada", *nobody, "cy"])), "Review")
+    asked = errors(page)
+
+    press(page, "Leave out 230")
+    words = shown(page.warning)[0]
+    press(page, "Send to 3 recipients")
+
+    assert asked == [f"This app does not know 230 of 232: {', '.join(nobody[:20])} and 210 more."]
+    assert "230 whom the app does not know are left out." in words
+    assert messages(scene)[0]["targeted"] == 3
+
+
+def test_a_list_with_the_unknown_can_be_corrected_instead(scene: Scene, page: AppTest) -> None:
     press(name_people(write(page), "ada\nnobody"), "Review")
 
-    assert "'nobody'" in errors(page)[0]
-    assert not page.warning
+    press(page, "Back to writing")
+
+    assert errors(page) == []
+    assert not [button for button in page.button if button.label.startswith("Send")]
+    assert messages(scene) == []
+
+
+def test_a_list_of_nobody_who_is_there_is_refused(page: AppTest) -> None:
+    press(name_people(write(page), "nobody\nnobody else"), "Review")
+
+    assert errors(page) == ["This app knows none of them: nobody, nobody else."]
+    assert not [button for button in page.button if button.label.startswith("Leave")]
+
+
+def test_the_preview_is_of_somebody_who_was_named(page: AppTest) -> None:
+    write(page)
+    first = by_label(page.text_input, "As this person would see it").value
+
+    name_people(page, "nobody\nbob\nada")
+
+    assert first == "ada"
+    assert by_label(page.text_input, "As this person would see it").value == "bob"
+    assert "Hello Bob<" in page.get("html")[0].proto.body
 
 
 def test_a_change_asks_for_another_review(page: AppTest) -> None:

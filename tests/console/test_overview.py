@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from delivery.sandbox.tokens import fcm_token
-from tests.console.pages import errors, press, shown
+from tests.console.pages import by_label, errors, press, shown
 from tests.e2e.scene import Scene
 
 
@@ -51,6 +51,42 @@ def test_a_message_is_paused_resumed_and_cancelled(scene: Scene, console: AppTes
         (True, ["Cancelled. 0 were accepted by then."]),
     ]
     assert "It was cancelled: 0 of 1 were accepted." in shown(console.caption)
+
+
+def test_a_message_under_way_gets_another_rate(scene: Scene, console: AppTest) -> None:
+    scene.add_device(None, fcm_token("accepted", 1))
+    message_id = campaign(scene, rate_per_second=5.0)
+    scene.duties.cut_due()
+    console.run()
+
+    labels, limits, toasts = [], [], []
+    for rate, label in ((70.5, "Set the rate"), (None, "Set the rate"), (None, "Lift the limit")):
+        by_label(console.number_input, "At most so many a second").set_value(rate)
+        press(console, label)
+        limits.append(scene.read(message_id)["rate_per_second"])
+        labels += [one.proto.popover.label for one in console.get("popover")][-1:]
+        toasts += shown(console.toast)
+
+    assert errors(console) == []
+    assert limits == [70.5, 70.5, None]
+    assert labels == ["Rate: 70.5 a second", "Rate: 70.5 a second", "Rate: no limit"]
+    assert toasts == [
+        "At most 70.5 a second from now on.", "Write how many a second.", "There is no limit now.",
+    ]  # fmt: skip
+
+
+def test_a_rate_that_comes_too_late_is_said_so(scene: Scene, console: AppTest) -> None:
+    scene.add_device(None, fcm_token("accepted", 1))
+    message_id = campaign(scene)
+    scene.duties.cut_due()
+    console.run()
+    scene.http.post(f"/v1/messages/{message_id}/cancel").raise_for_status()
+
+    by_label(console.number_input, "At most so many a second").set_value(3.0)
+    press(console, "Set the rate")
+
+    assert errors(console) == []
+    assert "cancelled" in shown(console.toast)[0]
 
 
 def test_a_progress_bar_says_how_far_it_is_and_what_waits(scene: Scene, console: AppTest) -> None:

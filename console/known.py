@@ -1,0 +1,34 @@
+"""Whom of those named the app knows. Asks the API; knows no page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.answers import Count
+from console.client import Client
+from console.errors import ApiRefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """People that the app knows, with their count, and those it does not, each in order."""
+
+    known: Sequence[str]
+    unknown: Sequence[str]
+    count: Count | None
+
+
+def sift(client: Client, people: Sequence[str]) -> Sifted:
+    """Return who of `people` is known; `count` is None when nobody is. Raises `ApiError`."""
+    known, unknown = list(people), set[str]()
+    count = None
+    # An answer names a hundred of the unknown at most, so they may go in several rounds.
+    while known and count is None:
+        try:
+            count = client.count({"people": known})
+        except ApiRefusedError as error:
+            gone = error.unknown_people() & set(range(len(known)))
+            if not gone:
+                raise
+            unknown |= {known[place] for place in gone}
+            known = [name for place, name in enumerate(known) if place not in gone]
+    return Sifted(known, [name for name in people if name in unknown], count)
