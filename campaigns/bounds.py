@@ -82,6 +82,12 @@ def weighed(value: Any) -> Any:
     return value
 
 
+def sliced(value: Any, start: Any, stop: Any, step: Any) -> Any:
+    """Return a part of a text or list, and pay for it."""
+    spend(1)
+    return bounded(value[start:stop:step])
+
+
 def walk(values: Iterable[Any], cost: int = 1) -> Iterator[Any]:
     """Yield `values`, paying `cost` for each."""
     for value in values:

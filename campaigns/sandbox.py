@@ -16,6 +16,7 @@ from campaigns.bounds import (
     bounded,
     require_bits,
     require_length,
+    sliced,
     spend,
     text_of,
     walk,
@@ -83,6 +84,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         # `syntax` puts calls of these into templates.
         self.walk = walk
         self.weighed = weighed
+        self.sliced = sliced
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if len(source) > MAX_SOURCE:
@@ -103,7 +105,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063
         """Call a method or a global; it pays for its arguments and for what it returns."""
-        if __obj is walk or __obj is weighed:
+        if __obj is walk or __obj is weighed or __obj is sliced:
             return __obj(*args)
         owner = getattr(__obj, "__self__", None)
         given = (*args, *(kwargs[name] for name in kwargs.keys() - _OF_JINJA))
@@ -121,11 +123,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an item or attribute, as Jinja2 does; only texts and numbers lead to one."""
-        if not isinstance(argument, (str, int, slice)):
+        if not isinstance(argument, (str, int)):
             raise RenderError("an item is found by a text or a number")
         spend(1)
-        found = super().getitem(obj, argument)
-        return bounded(found) if isinstance(argument, slice) else found
+        return super().getitem(obj, argument)
 
     def wrap_str_format(self, value: Any) -> None:
         """Give no way around `is_safe_attribute`: formatting pads to any width."""

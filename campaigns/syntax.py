@@ -53,6 +53,15 @@ class _Paying(NodeTransformer):
             operand.expr = _weighed(operand.expr)
         return node
 
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 (named by Jinja2)
+        """Let a part of a text or list pay for its length; Jinja2 asks nobody about slices."""
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        edges = (node.arg.start, node.arg.stop, node.arg.step)
+        nothing = nodes.Const(None, lineno=node.lineno)
+        return _called("sliced", node.node, *(edge or nothing for edge in edges))
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 (named by Jinja2)
         """Join the parts by the filter."""
         self.generic_visit(node)

@@ -111,6 +111,10 @@ def _rendered(source: str) -> str | None:
         "{{ big.split('z')|length }}" * 100,
         "{{ big.strip('" + "b" * 1_100 + "z') }}",
         "{{ big[::-1][::-1] }}" * 100,
+        "{% for i in range(1000) %}{% if "
+        + "numbers[1:] or " * 200
+        + "1 %}{% endif %}{% endfor %}",
+        "{{ 1[2:3] }}",
         "{{ big|replace('z', 'f')|int(0, 16) }}",
         "{{ '" + "9" * 4_000 + "'|int * 10 }}",
         "{{ " + "9" * 4_090 + " + 1 }}",
@@ -132,6 +136,7 @@ def test_what_blows_up_elsewhere_is_refused_before_it_is_built(source: str) -> N
         ("{{ items|map(attribute='name')|first }}", "n0"),
         ("{{ (items|sort(attribute='price', reverse=true)|first).name }}", "n699"),
         ("{{ items|selectattr('price', '>', 697)|map(attribute='name')|join(' ') }}", "n698 n699"),
+        ("{{ name[1:] }} {{ name[::-1] }} {{ items[-1:][0].name }}", "da adA n699"),
         ("{% for i in items[:3] %}{{ loop.index }}{{ '' if loop.last else ',' }}{% endfor %}",
          "1,2,3"),
         ("{% for i in items if i.price == 5 %}{{ i.name }}{% else %}none{% endfor %}", "n5"),
