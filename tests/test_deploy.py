@@ -205,18 +205,30 @@ def test_the_image_holds_every_folder_of_the_product_and_no_secret() -> None:
 
 
 def test_the_workflow_runs_the_whole_proof_on_a_plain_system() -> None:
-    (job,) = _WORKFLOW["jobs"].values()
-    runs = [step["run"] for step in job["steps"] if "run" in step]
+    jobs = _WORKFLOW["jobs"].values()
+    runs = [[step["run"] for step in job["steps"] if "run" in step] for job in jobs]
 
-    assert job["container"] == "debian:12"
-    assert runs[-1].strip() == ".ci/run"
-    assert re.search(r"apt-get install .*git python3 python3-venv", runs[0])
-    assert not any("continue-on-error" in step for step in job["steps"])
+    assert [job["container"] for job in jobs] == ["debian:12"] * 2
+    assert [one[-1].strip() for one in runs] == [".ci/run", ".ci/external"]
+    assert all(re.search(r"apt-get install .*git python3 python3-venv", one[0]) for one in runs)
+    assert not any("continue-on-error" in step for job in jobs for step in job["steps"])
+
+
+@pytest.mark.parametrize(("job", "script"), [("everything", "run"), ("external", "external")])
+def test_a_job_has_time_for_all_of_its_steps(job: str, script: str) -> None:
+    text = (ROOT / ".ci" / script).read_text()
+    grace = int(re.findall(r"--kill-after=(\d+)", text)[0])
+    limits = re.findall(r'step "\w+" (\d+)|kill-after=\d+ (\d+)', text)
+
+    seconds = sum(int(one or other) + grace for one, other in limits)
+
+    assert len(limits) >= 1
+    assert seconds < _WORKFLOW["jobs"][job]["timeout-minutes"] * 60
 
 
 def test_actions_are_pinned_to_a_commit_and_hold_no_rights() -> None:
-    (job,) = _WORKFLOW["jobs"].values()
-    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    jobs = _WORKFLOW["jobs"].values()
+    used = [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
 
     assert used
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
