@@ -103,7 +103,7 @@ class FaultConnection:
 
     def goaway(self, last_stream: int, code: int = 0, debug: bytes = b"") -> None:
         """Send GOAWAY; streams beyond the last are not processed from now on."""
-        self._ignored_above = last_stream
+        self._ignored_above = min(self._ignored_above, last_stream)
         self.entry.goaways.append((last_stream, code, debug))
         for request in list(self.requests.values()):
             if request.stream > last_stream:
@@ -152,6 +152,7 @@ class FaultConnection:
         """Read what the client sent; nothing at its end."""
         if not data:
             self._ended("client")
+        if self.entry.closed_at is not None:
             return
         try:
             events = self.http.receive_data(data)
@@ -190,8 +191,10 @@ class FaultConnection:
                 self.script.pinged(self)
             case h2.events.PingAckReceived():
                 self.entry.pongs += 1
-            case h2.events.ConnectionTerminated(error_code=code) if code:
-                self.entry.fault = f"client GOAWAY {int(code)}"
+            case h2.events.ConnectionTerminated(error_code=code):
+                # h2 says nothing more after it, and no client of ours reads on.
+                self.entry.fault = f"client GOAWAY {int(code)}" if code else ""
+                self._ended("client")
 
     def _begin(self, event: h2.events.RequestReceived) -> None:
         stream = event.stream_id

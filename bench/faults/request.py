@@ -211,7 +211,7 @@ class FaultRequest:
 
     def _say(self, act: Callable[[], object]) -> None:
         """Do it unless the client has ended the stream or the connection meanwhile."""
-        if self.connection.line.closed:
+        if self.connection.entry.closed_at is not None:
             return
         try:
             act()

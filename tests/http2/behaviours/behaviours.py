@@ -124,6 +124,7 @@ _CONNECTION = (
             "a_lost_connection_doubles_nothing_and_leaves_the_doubt_to_the_policy",
             "doubt_is_final_at_most_once_and_a_repeat_at_least_once",
             "a_connection_lost_under_load_keeps_the_books",
+            "tests/http2/behaviours/test_mixtures.py::test_any_mixture_of_faults_keeps_the_books",
         ),
     ),
     Behaviour(

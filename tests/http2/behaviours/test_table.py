@@ -17,7 +17,12 @@ def names_in(path: Path) -> set[str]:
 
 
 def listed() -> set[str]:
-    return {f"test_{name}" for one in BEHAVIOURS for name in one.tests if "::" not in name}
+    named = (name.rpartition("::") for one in BEHAVIOURS for name in one.tests)
+    return {test if path else f"test_{test}" for path, _, test in named if _is_here(path)}
+
+
+def _is_here(path: str) -> bool:
+    return not path or (ROOT / path).parent == HERE
 
 
 def test_every_behaviour_is_in_the_table_once() -> None:
