@@ -92,6 +92,10 @@ class Engine:
             finished += self._advance_all()
             self._wait()
 
+    def close(self) -> None:
+        """Close the connections to gateways; nothing may run any more."""
+        self._transport.close()
+
     def _claim(self) -> None:
         now = time.monotonic()
         room = self._options.max_chunks - len(self._chunks)

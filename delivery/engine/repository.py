@@ -1,7 +1,6 @@
 """What a window reads: its control row and its recipients as they are now."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,9 +13,12 @@ from delivery.states import RecipientState, SuppressedReason
 # OFFSET 0 makes each look-up go by the id of the device. Just after an import the planner knows
 # nothing of the tables yet; left to itself it reads all devices of the app for every window.
 _RECIPIENTS = """
-SELECT w.position, w.device_id, w.person_id AS planned_person_id, d.person_id, d.platform,
-       d.locale, d.time_zone, d.permission, t.id AS target_id, t.token, t.kind, t.topic,
-       t.state
+SELECT w.position, w.device_id, d.person_id, d.platform, d.locale, d.time_zone,
+       t.id AS target_id, t.token, t.kind, t.topic,
+       CASE WHEN d.id IS NULL OR t.id IS NULL OR t.state = 'retired' THEN 'retired_before_send'
+            WHEN w.person_id IS NOT NULL AND w.person_id IS DISTINCT FROM d.person_id THEN 'moved'
+            WHEN t.state = 'suspect' THEN 'suspect'
+            WHEN d.permission = 'denied' THEN 'no_permission' END AS reason
 FROM unnest(CAST(:positions AS int4[]), CAST(:device_ids AS int8[]),
             CAST(:person_ids AS int8[])) AS w(position, device_id, person_id)
 LEFT JOIN LATERAL (
@@ -71,27 +73,11 @@ def read_recipients(
     )
     recipients: list[Recipient] = []
     ended: list[Ended] = []
-    for row in found:
-        reason = _suppression(row)
+    for *fields, reason in found:
         if reason:
-            ended.append(Ended(row.position, RecipientState.SUPPRESSED.value, reason.value))
+            known = SuppressedReason(reason)
+            ended.append(Ended(fields[0], RecipientState.SUPPRESSED.value, known.value))
         else:
-            recipients.append(_recipient(row))
+            # The columns are the fields of a recipient, in their order.
+            recipients.append(Recipient(*fields))
     return recipients, ended
-
-
-def _suppression(row: Any) -> SuppressedReason | None:
-    if row.platform is None or row.target_id is None or row.state == "retired":
-        return SuppressedReason.RETIRED_BEFORE_SEND
-    if row.planned_person_id is not None and row.planned_person_id != row.person_id:
-        return SuppressedReason.MOVED
-    if row.state == "suspect":
-        return SuppressedReason.SUSPECT
-    if row.permission == "denied":
-        return SuppressedReason.NO_PERMISSION
-    return None
-
-
-def _recipient(row: Any) -> Recipient:
-    names = Recipient.__dataclass_fields__
-    return Recipient(**{name: getattr(row, name) for name in names})

@@ -55,6 +55,7 @@ def send_over(stage: Stage, folder: Path, command: bytes, break_: Break, policy:
             return stage.scene.read(message_id)["finished_at"] is not None
 
         wait_until(work, 60, "the message ends")
+        engine.close()
         database.dispose()
     assert next(broken) >= 4
     return stage.wait_end(message_id)

@@ -74,7 +74,11 @@ class Scene:
     def work(self, lane: str = "transactional") -> None:
         """Cut what is due and let one worker of the lane work until nothing is due."""
         self.duties.cut_due()
-        build_engine(self.settings, self.database, lane).run(lambda: False)
+        engine = build_engine(self.settings, self.database, lane)
+        try:
+            engine.run(lambda: False)
+        finally:
+            engine.close()
         self.duties.sweep()
 
     def work_until(self, done: Callable[[], bool], lane: str = "transactional") -> None:
