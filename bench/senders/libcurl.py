@@ -10,4 +10,4 @@ from bench.senders.job import Figures, Job, Meter
 def send(job: Job) -> Figures:
     """Send the pushes of a job."""
     meter = Meter()
-    return carry(job, CurlTransport(Path(job.ca), streams=job.in_flight), meter)
+    return carry(job, CurlTransport(Path(job.ca), connections=32, streams=job.in_flight), meter)
