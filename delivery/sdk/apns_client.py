@@ -20,6 +20,7 @@ from aioapns.exceptions import ConnectionClosed
 from aioapns.exceptions import ConnectionError as NoConnectionError
 
 from delivery.sdk.apns_notification import Notification, to_answer, to_notification
+from delivery.sdk.gate import Gate
 from delivery.sdk.trip import Trip
 from delivery.sdk.trust import failure
 from delivery.transport import Ambiguous, Endpoint, NotProcessed, Result
@@ -98,6 +99,7 @@ class _Pool(APNsBaseConnectionPool):
         self._connect_timeout_seconds = connect_timeout_seconds
         self.authorization: _Authorization | None = None
         self.connected = False
+        self._gate = Gate()
 
     async def acquire(self) -> APNsBaseClientProtocol:
         try:
@@ -107,10 +109,16 @@ class _Pool(APNsBaseConnectionPool):
             raise _FailedError(failure(cause, written=False, connected=False)) from error
 
     async def create_connection(self) -> APNsBaseClientProtocol:
-        async with asyncio.timeout(self._connect_timeout_seconds):
-            _, connection = await self.loop.create_connection(
-                self._new_connection, self._host, self._port, ssl=self._context
-            )
+        self._gate.check()
+        try:
+            async with asyncio.timeout(self._connect_timeout_seconds):
+                _, connection = await self.loop.create_connection(
+                    self._new_connection, self._host, self._port, ssl=self._context
+                )
+        except OSError as error:
+            self._gate.failed(error)
+            raise
+        self._gate.succeeded()
         self.connected = True
         return connection
 

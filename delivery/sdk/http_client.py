@@ -5,31 +5,48 @@ from typing import Any
 
 import httpx
 
+from delivery.sdk.gate import Gate
 from delivery.sdk.trip import Trip
 from delivery.sdk.trust import failure
 from delivery.transport import Answer, Result
 
 TRIP: ContextVar[Trip] = ContextVar("trip")
+_FAILURES = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
 
 
-async def _follow(request: httpx.Request) -> None:
-    """Note in the trip when its last bytes may have left.
+class _Follower:
+    """Notes in the trip when its last bytes may have left, and keeps to the gate of its client.
 
     https://www.encode.io/httpcore/extensions/#trace
     """
-    trip = TRIP.get()
-    opened: list[Any] = []
 
-    async def trace(event: str, info: dict[str, Any]) -> None:
-        if event.endswith(".send_request_body.started"):
-            trip.written = True
-        elif event == "connection.connect_tcp.complete":
-            opened.append(info["return_value"])
-        elif event == "connection.start_tls.failed" and opened:
-            # httpcore leaves it open when its caller gives up meanwhile.
-            await opened[-1].aclose()
+    def __init__(self) -> None:
+        self._gate = Gate()
 
-    request.extensions["trace"] = trace
+    async def follow(self, request: httpx.Request) -> None:
+        trip = TRIP.get()
+        opened: list[Any] = []
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            if event.endswith(".send_request_body.started"):
+                trip.written = True
+            elif event == "connection.connect_tcp.started":
+                self._gate.check()
+            elif event == "connection.connect_tcp.complete":
+                opened.append(info["return_value"])
+            elif event == "connection.start_tls.complete":
+                self._gate.succeeded()
+            elif event in _FAILURES:
+                await self._failed(info["exception"], opened)
+
+        request.extensions["trace"] = trace
+
+    async def _failed(self, error: BaseException, opened: list[Any]) -> None:
+        if isinstance(error, Exception):
+            self._gate.failed(error)
+        for stream in opened:
+            # httpcore leaves it open when its caller gives up while shaking hands.
+            await stream.aclose()
 
 
 async def _keep(response: httpx.Response) -> None:
@@ -48,7 +65,7 @@ def open_http(connect_timeout_seconds: float, **options: Any) -> httpx.AsyncClie
         http2=True,
         trust_env=False,
         timeout=httpx.Timeout(None, connect=connect_timeout_seconds),
-        event_hooks={"request": [_follow], "response": [_keep]},
+        event_hooks={"request": [_Follower().follow], "response": [_keep]},
         **options,
     )
 

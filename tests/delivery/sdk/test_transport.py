@@ -324,3 +324,18 @@ def test_no_token_reaches_the_log(
 
     assert "token" not in caplog.text.replace("/token", "")
     assert "000007" not in caplog.text
+
+
+@each_client
+def test_a_gateway_that_is_not_trusted_is_not_asked_for_each_request(
+    serve: Serve, make: Make
+) -> None:
+    server = serve()
+    transport = SdkTransport()
+
+    results = send(transport, [make(server, number) for number in range(20)])
+
+    assert {one.fault for one in results if isinstance(one, NotProcessed)} == {"certificate"}
+    assert len(results) == 20
+    assert len(server.record.connections) <= 2
+    transport.close()
