@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "send a real campaign through sandbox gateways, on servers of its own",
     "up": "run everything on this machine and keep the data",
     "test": "run the tests on real servers of their own",
+    "chaos": "throw chaos at the sender core and check what it says of every push",
     "check": "lint, types, import contracts and style limits",
     "bench": "measure the sender against its peers, or its exactness",
     "app": "create an app and print its admin key",
