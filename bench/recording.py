@@ -46,7 +46,7 @@ _ODD: Sequence[Outcome] = (
 )
 _ODD_EVERY = 20
 _PUSH = Push(
-    UUID(int=1), "msg_bench", "token", "token", "android", None, Notification(),
+    str(UUID(int=1)), "msg_bench", "token", "token", "android", None, Notification(),
     datetime(2026, 1, 1, tzinfo=UTC), None, "high",
 )  # fmt: skip
 

@@ -73,7 +73,7 @@ def render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Not
 
 
 def _render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Notification:
-    texts = {}
+    texts: dict[str, Any] = {}
     for name in _TEXTS:
         source = content.get(name)
         texts[name] = None if source is None else _render_field(name, source, values)

@@ -10,7 +10,7 @@ from campaigns.content import for_platform, render_content
 from campaigns.template import RenderError, SkipRecipient
 from delivery.chunks.chunk import MessageFacts
 from delivery.engine.ports import Recipient, Skipped
-from delivery.push import Notification
+from delivery.push import Rendered
 from delivery.states import SuppressedReason
 from segments.people.person import Person
 from segments.people.repository import find_by_ids
@@ -26,7 +26,7 @@ class TemplatePreparer:
 
     def prepare(
         self, message: MessageFacts, recipients: Sequence[Recipient]
-    ) -> Sequence[Notification | Skipped]:
+    ) -> Sequence[Rendered | Skipped]:
         """Return a notification or a reason for each recipient, in order."""
         people = self._load(message.app_id, recipients)
         contents = {
@@ -48,9 +48,9 @@ class TemplatePreparer:
 
 def _prepare_one(
     content: Mapping[str, Any], recipient: Recipient, person: Person | None
-) -> Notification | Skipped:
+) -> Rendered | Skipped:
     try:
-        return render_content(content, variables(recipient, person))
+        return render_content(content, variables(recipient, person)), ()
     except SkipRecipient as wish:
         return Skipped(SuppressedReason.SKIPPED_BY_TEMPLATE.value, str(wish))
     except RenderError as error:

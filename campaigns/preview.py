@@ -17,7 +17,7 @@ from delivery.push import Notification, Push, Unsendable
 from segments.people.person import Person
 
 # An id as long as a real one: the size of a payload counts it.
-_SAMPLE_ID = UUID(int=2**127)
+_SAMPLE_ID = str(UUID(int=2**127))
 _KINDS = {"ios": "alert", "android": "token", "web": "token"}
 
 

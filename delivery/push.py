@@ -1,23 +1,27 @@
 """What travels through delivery: a notification, a push to one target, a provider."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
-from uuid import UUID
 
 from delivery.outcome import Outcome
 from delivery.transport import Fields
 
 NOTHING: Mapping[str, Any] = {}
 
+# In the name of a blank: what follows is a key of `data`.
+DATA_BLANK = "data."
 
-@dataclass(frozen=True, slots=True)
+
+# Compared by identity: encoders keep what they have written of one for all its pushes.
+@dataclass(frozen=True, slots=True, eq=False)
 class Notification:
-    """A rendered message for one device, with the platform's overrides already applied.
+    """A rendered message, with the platform's overrides already applied.
 
     `extra` holds raw provider fields: for `apns` keys of the `aps` dictionary, for `android`
-    fields of AndroidNotification.
+    fields of AndroidNotification. `blanks` names the texts that differ between recipients, such
+    as `title` or `data.link`: each push brings its own, and what stands here means nothing.
     """
 
     title: str | None = None
@@ -30,13 +34,31 @@ class Notification:
     data: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     silent: bool = False
+    blanks: tuple[str, ...] = ()
+
+    def filled(self, texts: Sequence[str]) -> "Notification":
+        """Return the notification with `texts` in its blanks, in their order."""
+        if not self.blanks:
+            return self
+        data, fields = dict(self.data), {}
+        for blank, text in zip(self.blanks, texts, strict=True):
+            if blank.startswith(DATA_BLANK):
+                data[blank.removeprefix(DATA_BLANK)] = text
+            else:
+                fields[blank] = text
+        return replace(self, **fields, data=data, blanks=())  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+# What a recipient gets: a notification for many, and the texts for its blanks.
+Rendered = tuple[Notification, tuple[str, ...]]
+
+
+# This one and `Encoded` are made for every push, and freezing them triples what that takes.
+@dataclass(slots=True)
 class Push:
     """One notification to one target. `id` is equal at every attempt; times are aware UTC."""
 
-    id: UUID
+    id: str  # a UUID
     message_id: str
     token: str
     kind: str  # apns: alert, voip, live_activity …; fcm: token, fid
@@ -46,9 +68,10 @@ class Push:
     expires_at: datetime
     collapse_id: str | None
     priority: str  # high, normal
+    texts: tuple[str, ...] = ()  # for the blanks of the notification
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Encoded:
     """A push as it goes on the wire, its body within the size limit.
 

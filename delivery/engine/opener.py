@@ -14,7 +14,7 @@ from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.ports import Control, Preparer, ProviderFor, Recipient, Skipped
 from delivery.engine.verdict import Decision
 from delivery.engine.window import Addressed, Window, window_size
-from delivery.push import Notification, Provider, Push, Unsendable
+from delivery.push import Provider, Push, Rendered, Unsendable
 from delivery.states import RecipientState
 
 
@@ -117,12 +117,13 @@ def _stop(chunk: OpenChunk, control: Control) -> None:
 
 
 def _address(
-    chunk: OpenChunk, provider: Provider, recipient: Recipient, made: Notification | Skipped
+    chunk: OpenChunk, provider: Provider, recipient: Recipient, made: Rendered | Skipped
 ) -> Addressed | Ended:
     position = recipient.position
     if isinstance(made, Skipped):
         return Ended(position, RecipientState.SUPPRESSED.value, made.reason, made.words or None)
     message = chunk.lease.message
+    notification, texts = made
     push = Push(
         id=delivery_id(message.public_id, recipient.device_id),
         message_id=message.public_id,
@@ -130,10 +131,11 @@ def _address(
         kind=recipient.kind,
         platform=recipient.platform,
         topic=recipient.topic,
-        notification=made,
+        notification=notification,
         expires_at=message.kept_until,
         collapse_id=message.collapse_id,
         priority=message.priority,
+        texts=texts,
     )
     encoded = provider.encode(push)
     if isinstance(encoded, Unsendable):

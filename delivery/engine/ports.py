@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from delivery.chunks.chunk import Lease, MessageFacts
-from delivery.push import Notification, Provider
+from delivery.push import Provider, Rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ class Skipped:
 
 
 class Preparer(Protocol):
-    """Turns a window of recipients into notifications or reasons not to send; same order."""
+    """Turns a window of recipients into notifications or reasons not to send; same order.
+
+    Recipients with the same text but for its blanks share one `Notification` object, also between
+    windows of a message as far as it can be kept: encoders work once for all of them.
+    """
 
     def prepare(
         self, message: MessageFacts, recipients: Sequence[Recipient]
-    ) -> Sequence[Notification | Skipped]:
-        """Return one notification or skip for each recipient, in order."""
+    ) -> Sequence[Rendered | Skipped]:
+        """Return what each recipient gets or why it gets nothing, in order."""
         ...
 
 

@@ -31,7 +31,6 @@ from delivery.transport import (
     split_url,
 )
 
-
 _ACCEPTED = Accepted()
 
 
@@ -137,7 +136,7 @@ class ApnsProvider:
         if isinstance(result, Answer):
             outcome = self._judge(push, generation, classify(result, self._clock()))
             # Apple's name for a push is the one that we gave it.
-            batch.report(push, Accepted(str(push.push.id)) if outcome == _ACCEPTED else outcome)
+            batch.report(push, Accepted(push.push.id) if outcome == _ACCEPTED else outcome)
             return
         fault = connection_fault(result.debug) if isinstance(result, NotProcessed) else None
         if fault is None and may_go_again(result, resends, batch.deadline):

@@ -49,7 +49,7 @@ def custom_data(push: Push) -> dict[str, str] | Unsendable:
     data = dict(notification.data)
     if notification.deep_link is not None:
         data[DEEP_LINK_KEY] = notification.deep_link
-    data[MESSAGE_ID_KEY] = str(push.id)
+    data[MESSAGE_ID_KEY] = push.id
     return data
 
 

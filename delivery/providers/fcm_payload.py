@@ -3,7 +3,9 @@
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
 """
 
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from delivery.providers.apns_payload import aps
@@ -16,18 +18,40 @@ from delivery.providers.content import (
     to_json,
     too_large,
 )
+from delivery.providers.mould import Mould, Traits, make_mould, marked, traits
 from delivery.push import Encoded, Notification, Push, Unsendable
 
 TTL_LIMIT_SECONDS = 2_419_200
 
+_KINDS = frozenset({"token", "fid"})
 _HEADERS = (("content-type", "application/json"),)
 
 
 def encode(push: Push, project_id: str, now: datetime) -> Encoded | Unsendable:
     """Build the request for one registration token or installation id."""
-    if push.kind not in {"token", "fid"}:
+    mould = _mould(
+        push.notification,
+        traits(push),
+        push.kind,
+        push.platform,
+        push.expires_at,
+        push.collapse_id,
+        push.priority,
+        _seconds_left(push, now),
+    )
+    body = mould.cast(push) if mould is not None else None
+    # FCM counts no more than is in the body, so what fits as a whole needs no counting.
+    if body is not None and len(body) <= FCM_LIMIT_BYTES:
+        return Encoded(push, _path(project_id), _HEADERS, (), body)
+    return encode_alone(push, project_id, now)
+
+
+def encode_alone(push: Push, project_id: str, now: datetime) -> Encoded | Unsendable:
+    """Do as `encode` does, for this push alone: slower, and it says what can not be sent."""
+    if push.kind not in _KINDS:
         return Unsendable("render_error", f"FCM knows no target of kind {push.kind!r}.")
-    message = _message(push, now)
+    push = replace(push, notification=push.notification.filled(push.texts), texts=())
+    message = _message(push, _seconds_left(push, now))
     if isinstance(message, Unsendable):
         return message
     body = to_json({"message": message})
@@ -36,7 +60,35 @@ def encode(push: Push, project_id: str, now: datetime) -> Encoded | Unsendable:
     refusal = _over_limit(message)
     if refusal is not None:
         return refusal
-    return Encoded(push, f"/v1/projects/{project_id}/messages:send", _HEADERS, (), body)
+    return Encoded(push, _path(project_id), _HEADERS, (), body)
+
+
+# Each window of a message brings the same arguments for a second: texts alone differ between its
+# recipients.
+@lru_cache(maxsize=256)
+def _mould(  # noqa: PLR0913, PLR0917 (all that a body depends on beside its recipient)
+    notification: Notification,
+    found: Traits | None,
+    kind: str,
+    platform: str,
+    expires_at: datetime,
+    collapse_id: str | None,
+    priority: str,
+    seconds_left: int,
+) -> Mould | None:
+    push = Push(
+        "", "", "", kind, platform, None, notification, expires_at, collapse_id, priority
+    )  # fmt: skip
+    message = _message(marked(push, found), seconds_left)
+    if kind not in _KINDS or isinstance(message, Unsendable) or _over_collapse_limit(message):
+        # It takes the recipient's own push to say why.
+        return None
+    body = to_json({"message": message})
+    return None if isinstance(body, Unsendable) else make_mould(body)
+
+
+def _path(project_id: str) -> str:
+    return f"/v1/projects/{project_id}/messages:send"
 
 
 def payload_bytes(message: dict[str, Any]) -> int:
@@ -50,7 +102,7 @@ def payload_bytes(message: dict[str, Any]) -> int:
 
 def push_bytes(push: Push, now: datetime) -> int | Unsendable:
     """Return what FCM counts against its limit of the message built for a push."""
-    message = _message(push, now)
+    message = _message(push, _seconds_left(push, now))
     if isinstance(message, Unsendable):
         return message
     body = to_json(message)
@@ -67,13 +119,18 @@ def _over_limit(message: dict[str, Any]) -> Unsendable | None:
     inner = to_json(message["apns"]["payload"] | message["data"])
     if isinstance(inner, bytes) and len(inner) > APNS_LIMIT_BYTES:
         return too_large("The iOS payload", len(inner), APNS_LIMIT_BYTES)
-    collapse_id = message["apns"]["headers"].get("apns-collapse-id", "").encode()
-    if len(collapse_id) > APNS_COLLAPSE_ID_LIMIT_BYTES:
-        return too_large("The collapse id", len(collapse_id), APNS_COLLAPSE_ID_LIMIT_BYTES)
+    return _over_collapse_limit(message)
+
+
+def _over_collapse_limit(message: dict[str, Any]) -> Unsendable | None:
+    collapse_id = message.get("apns", {}).get("headers", {}).get("apns-collapse-id", "")
+    size = len(collapse_id.encode("utf-8", "surrogatepass"))
+    if size > APNS_COLLAPSE_ID_LIMIT_BYTES:
+        return too_large("The collapse id", size, APNS_COLLAPSE_ID_LIMIT_BYTES)
     return None
 
 
-def _message(push: Push, now: datetime) -> dict[str, Any] | Unsendable:
+def _message(push: Push, seconds_left: int) -> dict[str, Any] | Unsendable:
     data = custom_data(push)
     if isinstance(data, Unsendable):
         return data
@@ -84,9 +141,9 @@ def _message(push: Push, now: datetime) -> dict[str, Any] | Unsendable:
     if push.platform == "ios":
         message["apns"] = _apns(push)
     elif push.platform == "web":
-        message["webpush"] = _webpush(push, now)
+        message["webpush"] = _webpush(push, seconds_left)
     else:
-        message["android"] = _android(push, now)
+        message["android"] = _android(push, seconds_left)
     return message
 
 
@@ -101,17 +158,18 @@ def _shown(notification: Notification) -> dict[str, str]:
 
 def _tag(push: Push) -> str:
     # A re-send carries the same tag, so it replaces the first on the screen.
-    return push.collapse_id or str(push.id)
+    return push.collapse_id or push.id
 
 
 def _seconds_left(push: Push, now: datetime) -> int:
-    return max(0, min(TTL_LIMIT_SECONDS, int((push.expires_at - now).total_seconds())))
+    left = push.expires_at - now
+    return max(0, min(TTL_LIMIT_SECONDS, left.days * 86_400 + left.seconds))
 
 
-def _android(push: Push, now: datetime) -> dict[str, Any]:
+def _android(push: Push, seconds_left: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "priority": "HIGH" if push.priority == "high" else "NORMAL",
-        "ttl": f"{_seconds_left(push, now)}s",
+        "ttl": f"{seconds_left}s",
     }
     if push.collapse_id:
         # Only on request: FCM holds collapsible messages back after a burst of 20 per device.
@@ -143,11 +201,11 @@ def _apns(push: Push) -> dict[str, Any]:
     return found
 
 
-def _webpush(push: Push, now: datetime) -> dict[str, Any]:
+def _webpush(push: Push, seconds_left: int) -> dict[str, Any]:
     notification = push.notification
     found: dict[str, Any] = {
         "headers": {
-            "TTL": str(_seconds_left(push, now)),
+            "TTL": str(seconds_left),
             "Urgency": "high" if push.priority == "high" else "normal",
         }
     }

@@ -114,7 +114,7 @@ class Stage:
         with self.scene.database.connect() as connection:
             devices = connection.scalars(text("SELECT id FROM device")).all()
             ended = connection.execute(_ENDED, {"id": message_id}).all()
-        names = {device: str(delivery_id(message_id, device)) for device in devices}
+        names = {device: delivery_id(message_id, device) for device in devices}
         ledger = {names[row.device_id]: row.state for row in ended}
         assert len(ledger) == len(ended), "a device ended twice"
         ours = set(names.values())

@@ -41,8 +41,8 @@ class Gateway:
 
 def encoded(number: int) -> Encoded:
     push = Push(
-        UUID(int=number), "m", f"t{number}", "token", "android", None, Notification(), NOW, None,
-        "high",
+        str(UUID(int=number)), "m", f"t{number}", "token", "android", None, Notification(), NOW,
+        None, "high",
     )  # fmt: skip
     return Encoded(push, "/", (), (), b"")
 

@@ -3,14 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from hypothesis import strategies as st
 
 from delivery.push import Notification, Push
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-ID = UUID("0b8e5c1e-7c6d-4b57-9a0e-3a5d3c1f2b10")
+ID = "0b8e5c1e-7c6d-4b57-9a0e-3a5d3c1f2b10"
 
 _PUSH = Push(
     id=ID,

@@ -32,7 +32,9 @@ class Sender:
     def encode(self, token: str, **changes: Any) -> Encoded:
         """Encode a push to a token; it has to be sendable."""
         expires_at = utc_now() + timedelta(hours=1)
-        push = replace(self.template, id=uuid4(), token=token, expires_at=expires_at, **changes)
+        push = replace(
+            self.template, id=str(uuid4()), token=token, expires_at=expires_at, **changes
+        )
         encoded = self.provider.encode(push)
         assert isinstance(encoded, Encoded), encoded
         return encoded

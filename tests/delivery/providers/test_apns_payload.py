@@ -53,16 +53,16 @@ def test_an_alert_carries_everything_the_app_needs() -> None:
         "k": "v",
         "deep_link": "app://a",
         "image": "https://x/y.png",
-        "carillon_message_id": str(ID),
+        "carillon_message_id": ID,
     }
     assert headers == {
-        "apns-id": str(ID),
+        "apns-id": ID,
         "content-type": "application/json",
         "apns-push-type": "alert",
         "apns-priority": "10",
         "apns-expiration": "1795352400",
         "apns-topic": BUNDLE,
-        "apns-collapse-id": str(ID),
+        "apns-collapse-id": ID,
     }
 
 

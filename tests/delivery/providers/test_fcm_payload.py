@@ -43,13 +43,13 @@ def test_a_notification_to_android_carries_everything_the_app_needs() -> None:
 
     assert message == {
         "token": "tok",
-        "data": {"k": "v", "deep_link": "app://a", "carillon_message_id": str(ID)},
+        "data": {"k": "v", "deep_link": "app://a", "carillon_message_id": ID},
         "notification": {"title": "T", "body": "B", "image": "https://x/y.png"},
         "android": {
             "priority": "HIGH",
             "ttl": "3600s",
             "notification": {
-                "tag": str(ID),
+                "tag": ID,
                 "sound": "default",
                 "notification_count": 3,
                 "channel_id": "news",
@@ -114,7 +114,7 @@ def test_an_iphone_behind_fcm_gets_the_headers_of_apple() -> None:
             "apns-push-type": "alert",
             "apns-priority": "10",
             "apns-expiration": "1795352400",
-            "apns-collapse-id": str(ID),
+            "apns-collapse-id": ID,
         },
         "payload": {
             "aps": {
@@ -143,7 +143,7 @@ def test_a_browser_gets_a_link_and_a_tag() -> None:
 
     assert webpush == {
         "headers": {"TTL": "3600", "Urgency": "high"},
-        "notification": {"tag": str(ID)},
+        "notification": {"tag": ID},
         "fcm_options": {"link": "https://example.com/a"},
     }
 
@@ -198,4 +198,4 @@ def test_what_is_sent_is_valid_and_within_the_limits(
     parts = [*message["data"].items(), *message.get("notification", {}).items()]
     assert sum(len(key.encode()) + len(value.encode()) for key, value in parts) <= 4096
     assert all(isinstance(value, str) for value in message["data"].values())
-    assert message["data"]["carillon_message_id"] == str(ID)
+    assert message["data"]["carillon_message_id"] == ID

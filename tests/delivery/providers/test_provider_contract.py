@@ -35,8 +35,8 @@ def test_the_gateway_learns_the_id_of_the_push(sender: Sender, sandbox: Sandbox)
     drain(sender.transport)
 
     assert gathered == [encoded]
-    accepted = list(sandbox.control.accepted(str(encoded.push.id)))
-    assert accepted == [(encoded.push.token, str(encoded.push.id))]
+    accepted = list(sandbox.control.accepted(encoded.push.id))
+    assert accepted == [(encoded.push.token, encoded.push.id)]
 
 
 def test_one_bad_device_does_not_disturb_the_others(sender: Sender) -> None:
