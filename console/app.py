@@ -1,6 +1,7 @@
-"""The console: `streamlit run console/app.py`. Signs a person in and frames the pages."""
+"""The script of the console. Signs a person in and frames the pages; `serve.py` runs it."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import streamlit as st
@@ -12,6 +13,7 @@ from console.app_pages import apps, compose, lookup, message, overview, sign_in
 from console.line import Access
 from console.session import Frame
 
+_ICON = Path(__file__).with_name("icon.png")
 _PAGES: Mapping[str, tuple[Callable[[Frame], None], str, str]] = MappingProxyType(
     {
         "overview": (overview.show, "Overview", ":material/monitoring:"),
@@ -25,11 +27,8 @@ _PAGES: Mapping[str, tuple[Callable[[Frame], None], str, str]] = MappingProxyTyp
 
 def main() -> None:
     """Show the sign-in, or the page that was asked for to whoever is signed in."""
-    # Nobody deploys from here, and the pages need the room.
-    st.set_option("client.toolbarMode", "minimal")
-    # A defect of ours stands in the log; nobody can do anything with it here.
-    st.set_option("client.showErrorDetails", "none")
-    st.set_page_config(page_title="Carillon", page_icon=":material/notifications:", layout="wide")
+    # A picture of our own: an icon by name would be asked of somebody else.
+    st.set_page_config(page_title="Carillon", page_icon=str(_ICON), layout="wide")
     st.html("<style>.stMainBlockContainer {padding-top: 3rem}</style>")
     frame: list[Frame] = []
     pages = {name: _page(name, frame) for name in _PAGES}

@@ -110,7 +110,7 @@ def console_child(platform: Platform) -> Child:
     return Child(
         name="console",
         arguments=_python(
-            *("streamlit", "run", str(ROOT / "console" / "app.py")),
+            *("streamlit", "run", str(ROOT / "console" / "serve.py")),
             *("--server.address", _HOST, "--server.port", str(platform.console_port)),
             *("--server.headless", "true", "--server.fileWatcherType", "none"),
             *("--browser.gatherUsageStats", "false"),
