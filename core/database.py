@@ -1,15 +1,21 @@
 """PostgreSQL, the only truth: the metadata all tables share, and how engines are opened."""
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+import select
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     InternalError,
+    InvalidatePoolError,
     OperationalError,
     TimeoutError,  # noqa: A004 (that of the pool)
 )
@@ -32,6 +38,11 @@ _KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+# A connection that was used a moment ago and has nothing to say is not asked whether it lives.
+_PING_AFTER_SECONDS = 1.0
+_IDLE_SINCE = "idle_since"
+# What psycopg raises when the server is away; also a deadlock, which a second try resolves.
+_DRIVER_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 
 
 def open_engine(
@@ -42,12 +53,11 @@ def open_engine(
     `url` is a SQLAlchemy or libpq style PostgreSQL URL. The pool never overflows, so that the
     processes together stay within `max_connections`; `process` names them in pg_stat_activity.
     """
-    return create_engine(
+    engine = create_engine(
         _with_driver(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout_seconds,
-        pool_pre_ping=True,
         connect_args={
             "application_name": f"carillon-{process}",
             "connect_timeout": 5,
@@ -56,6 +66,62 @@ def open_engine(
             "options": "-c synchronous_commit=on -c timezone=UTC",
         },
     )
+    _ping_doubtful(engine)
+    return engine
+
+
+def _ping_doubtful(engine: Engine) -> None:
+    """Replace connections that ended while they lay in the pool.
+
+    Like `pool_pre_ping`, but the round trip is spared when the connection was used a moment ago
+    and its socket is silent: the end of a server or of a connection makes it readable.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: object, record: Any) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: Any, _proxy: object) -> None:
+        since = record.info.get(_IDLE_SINCE)
+        if since is None:
+            return
+        is_fresh = time.monotonic() - since < _PING_AFTER_SECONDS
+        if is_fresh and _is_silent(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _is_silent(connection: "psycopg.Connection[Any]") -> bool:
+    if connection.closed:
+        return False
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return not socket.poll(0)
+
+
+@contextlib.contextmanager
+def driver_connection(engine: Engine) -> "Iterator[psycopg.Connection[Any]]":
+    """Lend psycopg's own connection, in autocommit: for the few statements of the hot path.
+
+    There SQLAlchemy's share of each statement counts. What is raised inside are psycopg's errors;
+    a connection that is not ready for the next one leaves the pool.
+    """
+    with engine.connect() as pooled:
+        connection = pooled.connection.driver_connection
+        if not isinstance(connection, psycopg.Connection):
+            raise TypeError("the engine does not run on psycopg")
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            if connection.info.transaction_status is TransactionStatus.IDLE:
+                connection.autocommit = False
+            else:
+                pooled.invalidate()
 
 
 def _with_driver(url: str) -> str:
@@ -67,7 +133,8 @@ def is_away(error: Exception) -> bool:
     """Tell whether the database does not answer, rather than refuse what it was told."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(error, (OperationalError, InterfaceError, InternalError, TimeoutError))
+    own = (OperationalError, InterfaceError, InternalError, TimeoutError)
+    return isinstance(error, (*own, *_DRIVER_AWAY))
 
 
 def rows(connection: Connection, sql: str, **values: Any) -> Sequence[Any]:

@@ -1,7 +1,7 @@
 """A leased chunk, and the step that records what happened to some of its recipients."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -86,13 +86,23 @@ class CredentialVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One recording transaction of a chunk: intents, ends, retries and their consequences."""
+    """One recording transaction of a chunk: intents, ends, retries and their consequences.
+
+    Position `accepted[i]` was taken by its gateway, which named it `gateway_ids[i]`: nearly all
+    end like this, so they have no objects of their own.
+    """
 
     intended: int
     open: Sequence[int]
+    accepted: Sequence[int] = ()
+    gateway_ids: Sequence[str] = ()
     ended: Sequence[Ended] = ()
     retried: Sequence[Retried] = ()
     targets: Sequence[TargetVerdict] = ()
     credential: CredentialVerdict | None = None
     release: bool = False
-    due_in_seconds: float = field(default=0.0)
+    due_in_seconds: float = 0.0
+
+    def settled(self) -> int:
+        """Return how many recipients leave the chunk with this step."""
+        return len(self.accepted) + len(self.ended) + len(self.retried)

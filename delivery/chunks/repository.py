@@ -1,13 +1,12 @@
-"""Claiming and recording chunks: the fence and the cursor decide, PostgreSQL is the only truth."""
+"""Claiming chunks: a fence tells their holders apart, PostgreSQL is the only truth."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from core.database import rows
-from delivery.chunks import ledger_repository, verdict_repository
-from delivery.chunks.chunk import Lease, MessageFacts, Step
+from delivery.chunks.chunk import Lease, MessageFacts
 
 _CLAIM = """
 WITH best AS (
@@ -76,54 +75,3 @@ def position_of(connection: Connection, lease: Lease) -> tuple[int, int] | None:
         id=lease.id,
     )
     return (found[0].fence, found[0].cursor) if found else None
-
-
-def record(
-    connection: Connection, lease: Lease, cursor: int, step: Step, lease_seconds: float
-) -> bool:
-    """Write one step in the caller's transaction; False when fence or cursor no longer fit.
-
-    The update of the chunk comes first, so a step is recorded once or not at all.
-    """
-    if not _advance(connection, lease, cursor, step, lease_seconds):
-        return False
-    ledger_repository.insert_ends(connection, lease, step)
-    ledger_repository.insert_retries(connection, lease, step)
-    verdict_repository.apply_to_targets(connection, lease, step)
-    verdict_repository.apply_to_credential(connection, lease, step)
-    return True
-
-
-def _advance(
-    connection: Connection, lease: Lease, cursor: int, step: Step, lease_seconds: float
-) -> bool:
-    remaining = len(step.open) + len(lease.device_ids) - step.intended
-    values: dict[str, object] = {
-        "app_id": lease.message.app_id,
-        "id": lease.id,
-        "fence": lease.fence,
-        "cursor": cursor,
-        "remaining": remaining,
-        "settled": len(step.ended) + len(step.retried),
-    }
-    if remaining == 0:
-        statement = """
-            DELETE FROM chunk WHERE"""
-    else:
-        values |= {
-            "intended": step.intended,
-            "open": list(step.open),
-            "lease": None if step.release else lease_seconds,
-            "due": step.due_in_seconds if step.release else None,
-        }
-        statement = """
-            UPDATE chunk SET cursor = cursor + 1, intended = :intended, open = :open,
-                remaining = :remaining,
-                lease_until = clock_timestamp() + make_interval(secs => :lease),
-                due_at = CASE WHEN CAST(:due AS float8) > 0
-                    THEN clock_timestamp() + make_interval(secs => :due) ELSE due_at END
-            WHERE"""
-    # A step that does not add up must not be recorded: somebody would be lost for good.
-    condition = """ app_id = :app_id AND id = :id AND fence = :fence AND cursor = :cursor
-            AND chunk.remaining = :remaining + :settled"""
-    return connection.execute(text(statement + condition), values).rowcount == 1

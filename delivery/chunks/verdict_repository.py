@@ -1,55 +1,58 @@
 """What a step teaches about registrations and credentials."""
 
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, text
+import psycopg
 
+from delivery.chunks.arrays import numbers, words
 from delivery.chunks.chunk import Lease, Step
+
+Driver = psycopg.Connection[Any]
 
 _TARGETS = """
 WITH verdict AS (
     SELECT t.id, v.state, v.reason
-    FROM unnest(CAST(:ids AS int8[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-                CAST(:ats AS timestamptz[])) AS v(id, state, reason, at)
-    JOIN target t ON t.app_id = :app_id AND t.id = v.id
+    FROM unnest(CAST(%(ids)s AS int8[]), CAST(%(states)s AS text[]), CAST(%(reasons)s AS text[]),
+                CAST(%(ats)s AS timestamptz[])) AS v(id, state, reason, at)
+    JOIN target t ON t.app_id = %(app_id)s AND t.id = v.id
     -- A registration newer than the verdict wins; so does a token that was replaced meanwhile.
     WHERE t.state <> 'retired' AND t.registered_at < v.at
     ORDER BY t.id FOR UPDATE OF t)
 UPDATE target t SET state = v.state, state_reason = v.reason, updated_at = clock_timestamp()
-FROM verdict v WHERE t.app_id = :app_id AND t.id = v.id
+FROM verdict v WHERE t.app_id = %(app_id)s AND t.id = v.id
 """
 _FREEZE = """
 UPDATE credential SET frozen_until = greatest(frozen_until,
-    clock_timestamp() + make_interval(secs => :freeze_seconds))
-WHERE app_id = :app_id AND id = :id
+    clock_timestamp() + make_interval(secs => CAST(%(freeze_seconds)s AS float8)))
+WHERE app_id = %(app_id)s AND id = %(id)s
 """
 _PAUSE = """
-UPDATE credential SET state = 'paused', reason = :reason, reason_text = :words
-WHERE app_id = :app_id AND id = :id AND state = 'active'
+UPDATE credential SET state = 'paused', reason = %(reason)s, reason_text = %(words)s
+WHERE app_id = %(app_id)s AND id = %(id)s AND state = 'active'
 """
 
 
-def apply_to_targets(connection: Connection, lease: Lease, step: Step) -> None:
+def apply_to_targets(connection: Driver, lease: Lease, step: Step) -> None:
     """Retire or suspect registrations, in the order of their ids so that no two deadlock."""
     if not step.targets:
         return
-    columns: dict[str, Sequence[object]] = {
-        "ids": [verdict.target_id for verdict in step.targets],
-        "states": [verdict.state for verdict in step.targets],
-        "reasons": [verdict.reason for verdict in step.targets],
-        "ats": [verdict.at for verdict in step.targets],
+    values = {
+        "app_id": lease.message.app_id,
+        "ids": numbers([verdict.target_id for verdict in step.targets]),
+        "states": words([verdict.state for verdict in step.targets]),
+        "reasons": words([verdict.reason for verdict in step.targets]),
+        "ats": words([verdict.at.isoformat() for verdict in step.targets]),
     }
-    connection.execute(text(_TARGETS), {"app_id": lease.message.app_id, **columns})
+    connection.execute(_TARGETS, values)
 
 
-def apply_to_credential(connection: Connection, lease: Lease, step: Step) -> None:
+def apply_to_credential(connection: Driver, lease: Lease, step: Step) -> None:
     """Pause the credential with words for people, or freeze it for some seconds."""
     verdict = step.credential
     if verdict is None:
         return
-    key = {"app_id": lease.message.app_id, "id": lease.credential_id}
+    values: dict[str, object] = {"app_id": lease.message.app_id, "id": lease.credential_id}
     if verdict.freeze_seconds is not None:
-        connection.execute(text(_FREEZE), {**key, "freeze_seconds": verdict.freeze_seconds})
+        connection.execute(_FREEZE, {**values, "freeze_seconds": verdict.freeze_seconds})
         return
-    words = {"reason": verdict.reason, "words": verdict.words}
-    connection.execute(text(_PAUSE), {**key, **words})
+    connection.execute(_PAUSE, {**values, "reason": verdict.reason, "words": verdict.words})

@@ -176,8 +176,8 @@ class Engine:
         return (
             (closed and ready and self._intent_first(chunk))
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
-            or (closed and bool(chunk.decisions) and now - chunk.recorded_at >= _STRAGGLER_SECONDS)
-            or (nothing_flies and (bool(chunk.decisions) or chunk.draining))
+            or (closed and chunk.has_outcomes() and now - chunk.recorded_at >= _STRAGGLER_SECONDS)
+            or (nothing_flies and (chunk.has_outcomes() or chunk.draining))
             or now >= chunk.lease_until - self._options.lease_seconds / 2
         )
 

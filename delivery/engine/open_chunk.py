@@ -31,6 +31,9 @@ class OpenChunk:
         self.departed: list[Window] = []  # those that miss answers
         self.sent: set[int] = set()  # left us, and neither end nor retry is recorded
         self.decisions: list[Decision] = []
+        # Taken by the gateway, and what it named each: nearly all, so without objects.
+        self.accepted: list[int] = []
+        self.gateway_ids: list[str] = []
         self.flying = 0
         self.recorded_at = 0.0
         self.draining = False
@@ -114,11 +117,24 @@ class OpenChunk:
 
     def answer(self, window: Window, decision: Decision) -> None:
         """Note the outcome of one push of `window`."""
+        self._arrived(window)
+        self.decisions.append(decision)
+
+    def accept(self, window: Window, position: int, gateway_id: str) -> None:
+        """Note that the gateway took one push of `window`, and its name for it."""
+        self._arrived(window)
+        self.accepted.append(position)
+        self.gateway_ids.append(gateway_id)
+
+    def _arrived(self, window: Window) -> None:
         window.answered += 1
         self.flying -= 1
         if window.answered == len(window.pushes):
             self.departed.remove(window)
-        self.decisions.append(decision)
+
+    def has_outcomes(self) -> bool:
+        """Tell whether there is something to record beside an intent."""
+        return bool(self.accepted or self.decisions)
 
     def build_step(self) -> Step:
         """Return the step that records all decisions and the intent of the next window.
@@ -133,13 +149,17 @@ class OpenChunk:
             prepared = {push.position for push in self.next.pushes}
             self.next.is_intended = True
         decisions, self.decisions = self.decisions, []
+        accepted, self.accepted = self.accepted, []
+        gateway_ids, self.gateway_ids = self.gateway_ids, []
         ends = [decision.end for decision in decisions if decision.end]
         retries = [decision.retry for decision in decisions if decision.retry]
-        done = {end.position for end in ends} | {retry.position for retry in retries}
+        done = _positions(accepted, ends, retries)
         left = (self.open - done) | prepared
         self.attempted = Step(
-            intended=max([self.intended, *(position + 1 for position in left | done)]),
+            intended=max(self.intended, _end(left), _end(done)),
             open=sorted(left),
+            accepted=accepted,
+            gateway_ids=gateway_ids,
             ended=ends,
             retried=retries,
             targets=[decision.target for decision in decisions if decision.target],
@@ -158,7 +178,7 @@ class OpenChunk:
         self.cursor += 1
         self.intended = step.intended
         self.open = set(step.open)
-        self.sent -= _settled(step)
+        self.sent -= _positions(step.accepted, step.ended, step.retried)
         self.lease_until = lease_until
         self.recorded_at = now
         is_done = not step.open and step.intended == len(self.lease.device_ids)
@@ -169,9 +189,17 @@ def _lost_sight_of(position: int) -> Ended:
     return Ended(position, RecipientState.UNKNOWN.value, "worker_lost")
 
 
-def _settled(step: Step) -> set[int]:
-    ends = {end.position for end in step.ended}
-    return ends | {retry.position for retry in step.retried}
+def _positions(
+    accepted: Sequence[int], ends: Sequence[Ended], retries: Sequence[Retried]
+) -> set[int]:
+    found = set(accepted)
+    found.update([end.position for end in ends])
+    found.update([retry.position for retry in retries])
+    return found
+
+
+def _end(positions: set[int]) -> int:
+    return max(positions, default=-1) + 1
 
 
 def _strictest(decisions: list[Decision]) -> CredentialVerdict | None:

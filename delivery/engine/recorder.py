@@ -3,16 +3,19 @@
 import logging
 from enum import Enum, auto
 
+import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from core.database import is_away
+from core.database import driver_connection, is_away
 from core.telemetry import log_event
-from delivery.chunks import repository
+from delivery.chunks import recording_repository, repository
+from delivery.chunks.chunk import Step
 from delivery.engine.open_chunk import OpenChunk
 
 _LOGGER = logging.getLogger(__name__)
+_DEADLOCK_TRIES = 3
 
 
 class Recorded(Enum):
@@ -32,9 +35,8 @@ def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
             standing = _standing(engine, chunk)
             if standing is not None:
                 return standing
-        with engine.begin() as connection:
-            held = repository.record(connection, chunk.lease, chunk.cursor, step, lease_seconds)
-    except (DBAPIError, PoolTimeoutError) as error:
+        held = _record(engine, chunk, step, lease_seconds)
+    except (psycopg.Error, DBAPIError, PoolTimeoutError) as error:
         log_event(
             _LOGGER, "chunk.record_failed", chunk_id=chunk.lease.id, error=type(error).__name__
         )
@@ -47,6 +49,18 @@ def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
         return Recorded.COMMITTED
     log_event(_LOGGER, "chunk.lease_lost", chunk_id=chunk.lease.id)
     return Recorded.LOST
+
+
+def _record(engine: Engine, chunk: OpenChunk, step: Step, lease_seconds: float) -> bool:
+    given = (chunk.lease, chunk.cursor, step, lease_seconds)
+    with driver_connection(engine) as connection:
+        for _ in range(_DEADLOCK_TRIES - 1):
+            try:
+                return recording_repository.record(connection, *given)
+            except psycopg.errors.DeadlockDetected:
+                # PostgreSQL has undone all of it for somebody else's sake.
+                log_event(_LOGGER, "chunk.deadlock", chunk_id=chunk.lease.id)
+        return recording_repository.record(connection, *given)
 
 
 def _standing(engine: Engine, chunk: OpenChunk) -> Recorded | None:

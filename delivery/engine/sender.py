@@ -11,7 +11,7 @@ from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.ports import Jitter
 from delivery.engine.verdict import Attempt, decide
 from delivery.engine.window import Addressed, Window
-from delivery.outcome import Outcome, Retry, Scope, Unknown
+from delivery.outcome import Accepted, Outcome, Retry, Scope, Unknown
 from delivery.push import Encoded, Report
 from delivery.retry import RetryRules
 
@@ -55,10 +55,16 @@ class Sender:
         started = utc_now()
         # One draw for all: recipients that wait alike stay together in one chunk.
         jitter = self.jitter()
+        unanswered = window.unanswered
 
         def report(encoded: Encoded, outcome: Outcome) -> None:
-            push = window.unanswered.pop(id(encoded), None)
-            if push is not None:
+            push = unanswered.pop(id(encoded), None)
+            if push is None:
+                return
+            if isinstance(outcome, Accepted):
+                # Nearly all: nothing is left to decide.
+                chunk.accept(window, push.position, outcome.gateway_id)
+            else:
                 attempt = _attempt(chunk, window, push, started)
                 chunk.answer(window, decide(outcome, attempt, self.rules, jitter))
 

@@ -27,7 +27,8 @@ class Row:
 
     def apply(self, step: Step) -> None:
         assert not self.is_gone
-        self.ended += [end.position for end in step.ended]
+        self.ended += [*step.accepted, *(end.position for end in step.ended)]
+        assert len(step.gateway_ids) == len(step.accepted)
         self.retried += [retry.position for retry in step.retried]
         size = len(self.lease.device_ids)
         remaining = len(step.open) + size - step.intended
@@ -91,11 +92,13 @@ class Walk:
         self.rng.shuffle(self.flying)
         for _ in range(self.rng.randint(0, len(self.flying))):
             window, position = self.flying.pop()
-            if self.rng.random() < 0.2:
-                decision = Decision(retry=Retried(position, 10.0, "busy", 2))
+            draw = self.rng.random()
+            if draw < 0.2:
+                self.chunk.answer(window, Decision(retry=Retried(position, 10.0, "busy", 2)))
+            elif draw < 0.4:
+                self.chunk.answer(window, Decision(end=Ended(position, "rejected")))
             else:
-                decision = Decision(end=Ended(position, "accepted"))
-            self.chunk.answer(window, decision)
+                self.chunk.accept(window, position, "gateway-id")
 
     def step(self) -> bool:
         actions: list[Any] = [
@@ -180,7 +183,7 @@ def test_an_answer_stays_in_doubt_until_it_is_recorded() -> None:
     chunk.next = Window([0], [push], (), NO_PROVIDER, 0.0, 100.0)
     prepared = chunk.in_doubt()
 
-    chunk.answer(chunk.depart(0.0), Decision(end=Ended(0, "accepted")))
+    chunk.accept(chunk.depart(0.0), 0, "gateway-id")
     answered = chunk.in_doubt()
     chunk.build_step()
     built = chunk.in_doubt()
