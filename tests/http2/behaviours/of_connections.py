@@ -103,7 +103,7 @@ CONNECTIONS = (
         (
             "a_black_hole_ends_pushes_in_their_time",
             "a_hole_that_swallows_whole_windows_leaves_what_was_not_written_unsent",
-            "pushes_after_a_timeout_in_silence_go_over_another_connection",
+            "pushes_do_not_follow_others_into_a_long_silence",
             "silence_is_noticed_by_a_ping_without_an_answer",
             "slow_but_living_gateways_are_left_alone",
             "a_hole_is_doubt_for_the_provider",

@@ -217,18 +217,22 @@ def test_a_hole_that_swallows_whole_windows_leaves_what_was_not_written_unsent(
     assert {one.fault for one in sending.has(NotProcessed)} == {"unsent"}
 
 
-def test_pushes_after_a_timeout_in_silence_go_over_another_connection(
-    serve: Serve, send_to: SendTo
+def test_pushes_do_not_follow_others_into_a_long_silence(
+    serve: Serve, send_to: SendTo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(line, "_SILENCE_SECONDS", 0.3)
     server = serve()
     sending = send_to(server)
     sending.send(3)
     server.each(lambda connection: connection.line.stall())
-    sending.send(5, seconds=0.5)
+    sending.submit(5, seconds=0.6)
+    sending.pump_until(lambda: len(sending.results()) == 8)
 
     sending.send(5, seconds=3)
 
+    assert len(sending.has(Ambiguous)) == 5
     assert len(sending.has(Answer)) == 8
+    assert len(server.record.connections) == 2
 
 
 def test_silence_is_noticed_by_a_ping_without_an_answer(
