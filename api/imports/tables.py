@@ -53,12 +53,16 @@ import_job = Table(
     _count("fence"),
     Column("lease_until", _MOMENT),
     Column("lease_owner", Text),
+    # How many workers have left it, one after the other, without getting any further.
+    _count("stalls"),
+    Column("served_at", _MOMENT),  # when a worker last took it
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("started_at", _MOMENT),
     Column("finished_at", _MOMENT),
     PrimaryKeyConstraint("app_id", "id"),
     Index("import_job_file_idx", "app_id", "digest"),
+    Index("import_job_served_idx", "app_id", "served_at"),
     Index(
         "import_job_due_idx",
         "id",
