@@ -14,19 +14,24 @@ from delivery.providers.oauth import OAuthTokens
 from delivery.providers.oauth_answer import AccessToken
 from delivery.providers.undelivered import may_go_again, result_outcome
 from delivery.push import Encoded, Push, Report, Unsendable
-from delivery.transport import Answer, Endpoint, Request, Result, Transport, split_url
+from delivery.transport import Answer, Endpoint, Fields, Request, Result, Transport, split_url
 
 
 @dataclass(frozen=True, slots=True)
-class _Sending:
-    """One push under way; `token` is the access token it was sent with."""
+class _Batch:
+    """What pushes that were handed over together have in common; deadline by the own clock.
 
-    push: Encoded
+    `renewed` says that `token` is a second one, got after the gateway refused the first.
+    """
+
     report: Report
     deadline: float
     token: AccessToken
     renewed: bool = False
-    resends: int = 0
+
+    def authorization(self) -> Fields:
+        """Return the header that carries the token."""
+        return (("authorization", f"Bearer {self.token.value}"),)
 
 
 class FcmProvider:
@@ -65,42 +70,50 @@ class FcmProvider:
     def _send_all(
         self, pushes: list[Encoded], deadline: float, report: Report, token: AccessToken | Outcome
     ) -> None:
-        for push in pushes:
-            if isinstance(token, AccessToken):
-                self._submit(_Sending(push, report, deadline, token))
-            else:
+        if not isinstance(token, AccessToken):
+            for push in pushes:
                 report(push, token)
+            return
+        batch = _Batch(report, deadline, token)
+        authorization = batch.authorization()
+        for push in pushes:
+            self._submit(batch, authorization, push, 0)
 
-    def _submit(self, sending: _Sending) -> None:
-        timeout_seconds = sending.deadline - time.monotonic()
+    def _submit(self, batch: _Batch, authorization: Fields, push: Encoded, resends: int) -> None:
+        timeout_seconds = batch.deadline - time.monotonic()
         if timeout_seconds <= 0:
             late = Retry("oauth_unavailable", Scope.PROJECT, counts=False)
-            sending.report(sending.push, late)
+            batch.report(push, late)
             return
-        headers = (("authorization", f"Bearer {sending.token.value}"),)
-        push = sending.push
-        path = self._prefix + push.path
         request = Request(
-            self._endpoint, path, headers + push.headers, push.varying, push.body, timeout_seconds
+            self._endpoint,
+            self._prefix + push.path,
+            authorization + push.headers,
+            push.varying,
+            push.body,
+            timeout_seconds,
         )
-        self._transport.submit(request, partial(self._answered, sending))
+        self._transport.submit(request, partial(self._answered, batch, push, resends))
 
-    def _answered(self, sending: _Sending, result: Result) -> None:
-        if may_go_again(result, sending.resends, sending.deadline):
-            self._submit(replace(sending, resends=sending.resends + 1))
+    def _answered(self, batch: _Batch, push: Encoded, resends: int, result: Result) -> None:
+        if may_go_again(result, resends, batch.deadline):
+            self._submit(batch, batch.authorization(), push, resends + 1)
             return
         if not isinstance(result, Answer):
-            sending.report(sending.push, result_outcome(result))
+            batch.report(push, result_outcome(result))
             return
         outcome = classify(result, self._clock())
         refused = isinstance(outcome, Paused) and outcome.reason == UNAUTHENTICATED
-        if refused and not sending.renewed:
-            self._tokens.renew(sending.token, partial(self._send_again, sending))
+        if refused and not batch.renewed:
+            self._tokens.renew(batch.token, partial(self._send_again, batch, push, resends))
         else:
-            sending.report(sending.push, outcome)
+            batch.report(push, outcome)
 
-    def _send_again(self, sending: _Sending, token: AccessToken | Outcome) -> None:
+    def _send_again(
+        self, batch: _Batch, push: Encoded, resends: int, token: AccessToken | Outcome
+    ) -> None:
         if isinstance(token, AccessToken):
-            self._submit(replace(sending, token=token, renewed=True))
+            again = replace(batch, token=token, renewed=True)
+            self._submit(again, again.authorization(), push, resends)
         else:
-            sending.report(sending.push, token)
+            batch.report(push, token)
