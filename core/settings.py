@@ -1,9 +1,9 @@
 """Everything that can be set from outside, read once per process from CARILLON_… or `.env`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -59,6 +59,18 @@ class Settings(BaseSettings):
 
     import_max_bytes: int = Field(default=2_000_000_000, ge=1)
     import_slice_lines: int = Field(default=5_000, ge=1, le=50_000)
+    import_turn_seconds: float = Field(default=5.0, gt=0)
+    import_max_waiting: int = Field(default=20, ge=1)
+    import_max_waiting_bytes: int = Field(default=10_000_000_000, ge=1)
+
+    @model_validator(mode="after")
+    def _leases_outlast_their_margin(self) -> Self:
+        if self.lease_seconds <= self.lease_margin_seconds:
+            raise ValueError(
+                "CARILLON_LEASE_SECONDS must be longer than CARILLON_LEASE_MARGIN_SECONDS, "
+                "or no worker ever has time to send"
+            )
+        return self
 
     def require_database_url(self) -> str:
         """Return the database URL; raise `SettingsError` when it is not set."""
@@ -91,6 +103,8 @@ def read_settings() -> Settings:
     except ValidationError as error:
         wrong = "; ".join(
             f"CARILLON_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            if item["loc"]
+            else item["msg"].removeprefix("Value error, ")
             for item in error.errors()
         )
         raise SettingsError(f"Wrong setting: {wrong}") from error
