@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 from api.imports.errors import UnreadableFileError
 from api.imports.filling import CellFiller
-from api.imports.lines import BYTE_ORDER_MARK, LINE_LIMIT, Line, Lines
+from api.imports.lines import BYTE_ORDER_MARK, LINE_LIMIT, Line, Lines, too_long
 from api.imports.record import LineFault, Record
 
 DELIMITERS = (",", ";", "\t", "|")
 # A quote that nobody closes must not swallow the file.
 _SPAN_LINES = 1_000
+# How far lines behind an open quote are read, to be read again if it is never closed. A file of
+# nothing else would be read a thousand times: all of it together is some times the file.
+_AHEAD_BYTES = 16 << 20
+_AHEAD_RATIO = 4
 COLUMN_LIMIT = 2_000
+_BLANK = (b"\n", b"\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,11 @@ class Header:
 
 
 class _BrokenError(Exception):
-    """What is wrong with one record."""
+    """What is wrong with one record, and how many bytes behind it must be read again."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, reread: int = 0) -> None:
         self.fault = LineFault("", None, code, message)
+        self.reread = reread
         super().__init__(message)
 
 
@@ -42,6 +48,8 @@ class CsvReader:
         self._delimiter = delimiter
         self._columns = columns
         self._filler = filler
+        self._begin = lines.position
+        self._reread = 0
 
     @property
     def position(self) -> int:
@@ -55,18 +63,26 @@ class CsvReader:
 
     def __iter__(self) -> Iterator[Record]:
         """Yield records; blank lines are none."""
+        return (record for record in self.steps() if record is not None)
+
+    def steps(self) -> Iterator[Record | None]:
+        """Yield records, and None for each blank line."""
         while (first := self._lines.read()) is not None:
-            try:
-                cells = _cells(first, self._lines, self._delimiter)
-            except _BrokenError as error:
-                yield Record(first.number, None, (error.fault,))
-                continue
-            if len(cells) == self._columns:
-                yield self._filler.fill(first.number, cells)
-            elif cells:
-                words = f"The header has {self._columns} columns, this line has {len(cells)}."
-                fault = LineFault("", None, "wrong_columns", words)
-                yield Record(first.number, None, (fault,))
+            yield None if first.data in _BLANK else self._read(first)
+
+    def _read(self, first: Line) -> Record | None:
+        ahead = _AHEAD_BYTES + _AHEAD_RATIO * (self._lines.position - self._begin) - self._reread
+        try:
+            cells = _cells(first, self._lines, self._delimiter, ahead)
+        except _BrokenError as error:
+            self._reread += error.reread
+            return Record(first.number, None, (error.fault,))
+        if len(cells) == self._columns:
+            return self._filler.fill(first.number, cells)
+        if not cells:
+            return None
+        words = f"The header has {self._columns} columns, this line has {len(cells)}."
+        return Record(first.number, None, (LineFault("", None, "wrong_columns", words),))
 
 
 def read_header(lines: Lines, delimiter: str | None) -> Header:
@@ -124,24 +140,26 @@ def _sniff(header: str) -> str:
     return max(DELIMITERS, key=outside.count)
 
 
-def _cells(first: Line, lines: Lines, delimiter: str) -> Sequence[str]:
+def _cells(first: Line, lines: Lines, delimiter: str, ahead: int = LINE_LIMIT) -> Sequence[str]:
     text = _text(first)
     if '"' not in text:
         bare = text.rstrip("\r\n")
         return bare.split(delimiter) if bare else ()
     taken: list[Line] = []
     try:
-        return next(csv.reader(_following(text, lines, taken), delimiter=delimiter, strict=True))
+        source = _following(text, lines, taken, min(ahead, LINE_LIMIT))
+        return next(csv.reader(source, delimiter=delimiter, strict=True))
     except (csv.Error, _BrokenError) as error:
+        reread = lines.position - first.end
         lines.give_back(taken, first)
         words = "A quote is not closed, or stands where none may stand."
-        raise _BrokenError("broken_quotes", words) from error
+        raise _BrokenError("broken_quotes", words, reread) from error
 
 
-def _following(text: str, lines: Lines, taken: list[Line]) -> Iterator[str]:
+def _following(text: str, lines: Lines, taken: list[Line], ahead: int) -> Iterator[str]:
     yield text
     size = 0
-    while len(taken) < _SPAN_LINES and size < LINE_LIMIT and (line := lines.read()):
+    while len(taken) < _SPAN_LINES and size < ahead and (line := lines.read()):
         taken.append(line)
         size += len(line.data or b"")
         yield _text(line)
@@ -149,7 +167,7 @@ def _following(text: str, lines: Lines, taken: list[Line]) -> Iterator[str]:
 
 def _text(line: Line) -> str:
     if line.data is None:
-        raise _BrokenError("too_long", f"A line may have {LINE_LIMIT} bytes.")
+        raise _BrokenError("too_long", too_long(line.number))
     try:
         text = line.data.decode("utf-8")
     except UnicodeDecodeError as error:

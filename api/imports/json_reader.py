@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from api.errors import MalformedJsonError
 from api.imports.filling import fill_object
-from api.imports.lines import BYTE_ORDER_MARK, LINE_LIMIT, Line, Lines
+from api.imports.lines import BYTE_ORDER_MARK, Line, Lines, too_long
 from api.imports.mapping import ColumnMap
 from api.imports.record import LineFault, Record
 from api.json_body import parse_json
@@ -30,13 +30,17 @@ class JsonReader:
 
     def __iter__(self) -> Iterator[Record]:
         """Yield records; blank lines are none."""
+        return (record for record in self.steps() if record is not None)
+
+    def steps(self) -> Iterator[Record | None]:
+        """Yield records, and None for each blank line."""
         while (line := self._lines.read()) is not None:
-            if line.data is None or line.data.strip():
-                yield self._read(line)
+            is_blank = line.data is not None and not line.data.strip()
+            yield None if is_blank else self._read(line)
 
     def _read(self, line: Line) -> Record:
         if line.data is None:
-            return _bad(line, "too_long", f"A line may have {LINE_LIMIT} bytes.")
+            return _bad(line, "too_long", too_long(line.number))
         try:
             found = parse_json(line.data.removeprefix(BYTE_ORDER_MARK))
         except MalformedJsonError as error:

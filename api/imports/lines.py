@@ -24,6 +24,11 @@ class Line(NamedTuple):
     data: bytes | None
 
 
+def too_long(line: int) -> str:
+    """Return the words about a line that is too long."""
+    return f"Line {line} is longer than {LINE_LIMIT} bytes."
+
+
 class Lines:
     """Reads lines with at most one limit of bytes in memory; the line behind `last` is refused."""
 
@@ -31,6 +36,8 @@ class Lines:
         self, stream: BinaryIO, position: int = 0, number: int = 0, *, last: int = sys.maxsize
     ) -> None:
         self._stream = stream
+        # Whoever reads the beginning of a file does not care for the rest of a line.
+        self._skips = last == sys.maxsize
         self._last = last
         self._end = position
         self._count = number
@@ -60,7 +67,7 @@ class Lines:
                 return None
             self._end += len(data)
             fits = len(data) <= LINE_LIMIT or data.endswith(b"\n")
-            if skips and not fits:
+            if skips and self._skips and not fits:
                 self._skip_rest()
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise UnreadableFileError(

@@ -59,6 +59,9 @@ class Reader(Protocol):
     def __iter__(self) -> Iterator[Record]:
         """Yield the records from the present position on; raises `UnreadableFileError`."""
 
+    def steps(self) -> Iterator[Record | None]:
+        """Yield the same, and None wherever reading has got further without a record."""
+
     @property
     def position(self) -> int:
         """The byte of the unpacked file behind the last record."""

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from api.imports.lines import LINE_LIMIT
 from api.imports.opening import Place, open_reader
 from api.imports.record import ImportOptions
 from tests.api.imports.files import codes, opened, read
+
+_GOOD = {"external_id": "good", "attributes": {"a": "one\ntwo"}}
 
 
 def payloads(data: bytes, **options: Any) -> list[Any]:
@@ -124,6 +127,30 @@ def test_a_quote_that_nobody_closes_does_not_swallow_a_long_file() -> None:
 
     assert codes(records) == {2: "broken_quotes"}
     assert len(records) == 3_001
+
+
+@pytest.mark.timeout(60)
+def test_lines_of_open_quotes_cost_no_more_than_some_readings_of_the_file() -> None:
+    data = b"external_id,a\n" + (b"a" + b"z" * 990 + b'","\n') * 20_000
+    started = time.thread_time()
+
+    records = read(data)
+
+    assert time.thread_time() - started < 10
+    assert len(records) > 10_000
+    assert {record.faults[0].code for record in records if record.faults} <= {
+        "broken_quotes",
+        "wrong_columns",
+    }
+
+
+def test_quotes_over_lines_are_read_between_many_open_quotes() -> None:
+    block = b'bad,"open\n' + b"u,x\n" * 1_100 + b'good,"one\ntwo"\n'
+
+    records = read(b"external_id,a\n" + block * 30)
+
+    assert list(codes(records).values()) == ["broken_quotes"] * 30
+    assert sum(record.payload == _GOOD for record in records) == 30
 
 
 def test_reading_goes_on_behind_any_record() -> None:
