@@ -19,10 +19,20 @@ from core.settings import Settings
 from core.telemetry import log_event
 
 _LOGGER = logging.getLogger(__name__)
+# Workers die of other causes, too; but not so often at the same place.
+_STALLS_LIMIT = 5
+_STALLED = (
+    "{} workers, one after the other, began it and got no further than line {}. What was imported "
+    "stays. Upload the rest in smaller parts, to find what stops them."
+)
+_GONE = "The uploaded file is gone from the storage. Upload it again."
 
 
 class ImportDuty:
-    """Claims due imports; a job whose worker died is gone on with when its lease has run out."""
+    """Claims due imports, those of the app that waits longest first.
+
+    A job whose worker died is gone on with when its lease has run out.
+    """
 
     def __init__(self, settings: Settings, database: Engine) -> None:
         self._settings = settings
@@ -44,19 +54,24 @@ class ImportDuty:
     def _work(self, job: ImportJob, should_stop: Callable[[], bool]) -> bool:
         key = str(job.stored_as)
         try:
-            has_ended = work(self._desk(job, should_stop), job, self._storage.open(key))
+            if job.stalls >= _STALLS_LIMIT:
+                has_ended = self._fail(job, _STALLED.format(job.stalls, job.line))
+            else:
+                has_ended = work(self._desk(job, should_stop), job, self._storage.open(key))
         except ImportTakenOverError:
             return False
         except FileNotFoundError:
-            with self._database.begin() as connection:
-                words = "The uploaded file is gone from the storage. Upload it again."
-                has_ended = repository.end(connection, job, ImportState.FAILED, words)
+            has_ended = self._fail(job, _GONE)
         except InvalidPayloadError:
             has_ended = True
         if has_ended:
             self._storage.remove(key)
             log_event(_LOGGER, "import.ended", import_id=job.public_id)
         return has_ended
+
+    def _fail(self, job: ImportJob, words: str) -> bool:
+        with self._database.begin() as connection:
+            return repository.end(connection, job, ImportState.FAILED, words)
 
     def _desk(self, job: ImportJob, should_stop: Callable[[], bool]) -> Desk:
         return Desk(
@@ -66,6 +81,7 @@ class ImportDuty:
             self._settings.lease_seconds,
             should_stop,
             _say_nothing,
+            self._settings.import_turn_seconds,
         )
 
 

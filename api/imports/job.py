@@ -45,6 +45,7 @@ class ImportJob:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    stalls: int
 
     @property
     def place(self) -> Place:

@@ -6,11 +6,12 @@ import hashlib
 import io
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from api.imports.bounded import BoundedStream
+from api.imports.bounded import BoundedStream, WatchedStream
 from api.imports.csv_reader import CsvReader, read_header
 from api.imports.errors import InvalidMappingError, UnreadableFileError
 from api.imports.filling import CellFiller, column_of
@@ -38,6 +39,15 @@ class Place:
 
     position: int = 0
     line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file, and the stream of what is packed in it."""
+
+    file: BinaryIO
+    raw: io.RawIOBase
+    is_packed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +90,21 @@ def fingerprint(file: BinaryIO) -> tuple[int, bytes]:
     return size, digest
 
 
-def open_reader(file: BinaryIO, options: ImportOptions, place: Place | None = None) -> OpenFile:
+def open_reader(
+    file: BinaryIO,
+    options: ImportOptions,
+    place: Place | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> OpenFile:
     """Return the reader of `file` from `place` on; it is closed with what is returned.
 
-    Raises `UnreadableFileError` and `InvalidMappingError` for what is wrong with the whole file.
+    `check` is called again and again while reading, and may raise to end it. Raises
+    `UnreadableFileError` and `InvalidMappingError` for what is wrong with the whole file.
     """
     try:
-        return _open(file, options, place or Place(), is_head=False)
+        is_packed = _is_packed(file)
+        raw = WatchedStream(_whole(file, is_packed=is_packed), check)
+        return _open(_Source(file, raw, is_packed), options, place or Place())
     except BaseException:
         file.close()
         raise
@@ -97,22 +115,26 @@ def unpacked_limit(packed: int) -> int:
     return min(max(packed * _UNPACKED_RATIO, _UNPACKED_FLOOR), _UNPACKED_CEILING)
 
 
-def _open(file: BinaryIO, options: ImportOptions, start: Place, *, is_head: bool) -> OpenFile:
+def _is_packed(file: BinaryIO) -> bool:
+    file.seek(0)
+    return file.read(len(_GZIP)) == _GZIP
+
+
+def _open(
+    source: _Source, options: ImportOptions, start: Place, last: int = sys.maxsize
+) -> OpenFile:
     columns = map_columns(options)
-    packed = file.read(len(_GZIP)) == _GZIP
-    raw = _head(file, is_packed=packed) if is_head else _whole(file, is_packed=packed)
     # Lines are read by the million: the buffer must be the one that is written in C.
-    stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
-    last = HEAD_LINES if is_head else sys.maxsize
+    stream: io.BufferedReader = io.BufferedReader(source.raw, _BUFFER)
     chosen = options.format or _sniff(stream)
     if chosen == "jsonl":
-        _skip(stream, start.position)
+        _skip_to(stream, start.position, 0)
         lines = Lines(stream, start.position, start.line, last=last)
         reader: Reader = JsonReader(lines, columns)
         named: Columns = ()
     else:
         reader, named = _open_csv(Lines(stream, last=last), stream, options, columns, start)
-    return OpenFile(reader, named, file, packed)
+    return OpenFile(reader, named, source.file, source.is_packed)
 
 
 def _whole(file: BinaryIO, *, is_packed: bool) -> io.RawIOBase:
@@ -137,7 +159,9 @@ def _head(file: BinaryIO, *, is_packed: bool) -> io.RawIOBase:
 def check_file(file: BinaryIO, options: ImportOptions) -> None:
     """Raise when nothing of `file` can be imported; closes it. Reads only its beginning."""
     with contextlib.closing(file):
-        opened = _open(file, options, Place(), is_head=True)
+        is_packed = _is_packed(file)
+        source = _Source(file, _head(file, is_packed=is_packed), is_packed)
+        opened = _open(source, options, Place(), HEAD_LINES)
         is_empty = next(iter(opened.reader), None) is None
     if is_empty:
         raise UnreadableFileError("The file has no line to import.")
@@ -166,7 +190,7 @@ def _open_csv(
     header = read_header(lines, options.delimiter)
     targets = columns.targets(header.columns)
     if start.position > header.position:
-        _skip(stream, start.position - header.position)
+        _skip_to(stream, start.position, header.position)
         lines = Lines(stream, start.position, start.line)
     filler = CellFiller(header.columns, targets, clears=options.empty == "clear")
     reader = CsvReader(lines, header.delimiter, len(header.columns), filler)
@@ -185,6 +209,10 @@ def _sniff(stream: io.BufferedReader) -> Format:
     return "jsonl" if start.startswith(b"{") else "csv"
 
 
-def _skip(stream: io.BufferedReader, size: int) -> None:
+def _skip_to(stream: io.BufferedReader, position: int, present: int) -> None:
+    if stream.seekable():
+        stream.seek(position)
+        return
+    size = position - present
     while size:
         size -= len(stream.read(min(size, _BUFFER))) or size

@@ -17,6 +17,12 @@ from core.ids import new_public_id
 _COLUMNS = tuple(import_job.c[name] for name in ImportJob.__dataclass_fields__)
 _OPEN = (ImportState.PENDING.value, ImportState.RUNNING.value)
 
+_DUE = (
+    import_job.c.state.in_(_OPEN),
+    import_job.c.stored_as.is_not(None),
+    sa.func.coalesce(import_job.c.lease_until < sa.func.now(), sa.true()),
+)
+
 ERROR_LIMIT = 100_000
 
 _ADD_ERRORS = text("""
@@ -132,6 +138,9 @@ def claim(
             fence=import_job.c.fence + 1,
             lease_owner=owner,
             lease_until=_lease_end(lease_seconds),
+            # Whoever leaves a job in good order gives its lease back.
+            stalls=import_job.c.stalls + sa.case((import_job.c.lease_until.is_(None), 0), else_=1),
+            served_at=sa.func.clock_timestamp(),
             started_at=sa.func.coalesce(import_job.c.started_at, sa.func.now()),
             updated_at=sa.func.now(),
         )
@@ -141,16 +150,32 @@ def claim(
 
 
 def claim_due(connection: Connection, owner: str, lease_seconds: float) -> ImportJob | None:
-    """Take over the oldest stored job that nobody works on."""
-    free = sa.func.coalesce(import_job.c.lease_until < sa.func.now(), sa.true())
+    """Take over a stored job that nobody works on: the oldest of the app that waits longest."""
+    other = import_job.alias()
+    served_at = (
+        sa.select(sa.func.max(other.c.served_at))
+        .where(other.c.app_id == import_job.c.app_id)
+        .scalar_subquery()
+    )
     due = connection.execute(
         sa.select(import_job.c.app_id, import_job.c.id)
-        .where(import_job.c.state.in_(_OPEN), import_job.c.stored_as.is_not(None), free)
-        .order_by(import_job.c.id)
+        .where(*_DUE)
+        .order_by(served_at.nulls_first(), import_job.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=import_job)
     ).first()
     return claim(connection, due.app_id, due.id, owner, lease_seconds) if due else None
+
+
+def does_another_app_wait(connection: Connection, app_id: int) -> bool:
+    """Tell whether a job of another app is due."""
+    waiting = sa.select(import_job.c.id).where(*_DUE, import_job.c.app_id != app_id)
+    return bool(connection.execute(sa.select(waiting.exists())).scalar_one())
+
+
+def renew(connection: Connection, job: ImportJob, lease_seconds: float) -> bool:
+    """Keep a job without having got further; False when another worker has it."""
+    return _change(connection, job, {"lease_until": _lease_end(lease_seconds)})
 
 
 def advance(
@@ -172,6 +197,7 @@ def advance(
             "line": progress.line,
             "bytes_read": progress.bytes_read,
             "lease_until": _lease_end(lease_seconds),
+            "stalls": 0,
         },
     )
 

@@ -2,9 +2,9 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, BinaryIO
 
 from psycopg import errors as postgres
@@ -12,23 +12,26 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError
 
 from api.imports import repository
-from api.imports.errors import ImportTakenOverError, UnreadableFileError
+from api.imports.errors import ImportTakenOverError
 from api.imports.importers import Importer, Written
 from api.imports.job import ImportJob, Progress
-from api.imports.opening import OpenFile, open_reader
-from api.imports.record import LineFault, Record
+from api.imports.opening import open_reader
+from api.imports.reading import Slice, Watch, named, read_ahead, slices
 from api.imports.states import ImportState
+from api.imports.turn import Terms, Turn, TurnEndedError
 from core.errors import FieldError, InvalidPayloadError
 
 _ATTEMPTS = 5
 # Another transaction wrote the same people in another order: nothing is left of ours.
 _COLLISIONS = (postgres.DeadlockDetected, postgres.SerializationFailure)
-_FAULTS_OF_A_LINE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What working on imports needs; `should_stop` and `said` are called between slices."""
+    """What working on imports needs; `said` is called between slices.
+
+    A job is released when `should_stop` says so, and after `turn_seconds` if another app waits.
+    """
 
     database: Engine
     importer: Importer
@@ -36,45 +39,46 @@ class Desk:
     lease_seconds: float
     should_stop: Callable[[], bool]
     said: Callable[[ImportJob, Progress], None]
+    turn_seconds: float = inf
 
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Some records, checked, and how far the file is read behind them."""
-
-    items: Sequence[tuple[int, Any]]
-    faults: dict[int, Sequence[LineFault]]
-    position: int
-    line: int
-    bytes_read: int
+    def terms(self) -> Terms:
+        """Return how long a job is held."""
+        return Terms(self.database, self.lease_seconds, self.should_stop, self.turn_seconds)
 
 
 def work(desk: Desk, job: ImportJob, file: BinaryIO) -> bool:
-    """Import `file` from where the job is to its end, and close it; False when told to stop.
+    """Import `file` from where the job is to its end, and close it; False when its turn is over.
 
     Raises `ImportTakenOverError` when another worker has the job. A file that can not be read
     on ends the job as failed, and raises what says why.
     """
+    turn = Turn(desk.terms(), job)
     try:
-        with contextlib.closing(open_reader(file, job.read_options(), job.place)) as opened:
-            is_done = _work(desk, job, opened)
+        _work(desk, job, file, turn)
+    except TurnEndedError:
+        turn.release()
+        return False
     except InvalidPayloadError as error:
         _end(desk, job, ImportState.FAILED, error.detail)
         raise
-    if is_done:
-        _end(desk, job, ImportState.FINISHED)
-    return is_done
-
-
-def _work(desk: Desk, job: ImportJob, opened: OpenFile) -> bool:
-    with contextlib.closing(_ahead(_slices(desk, opened))) as pieces:
-        for piece in pieces:
-            _write(desk, job, piece, opened)
-            if desk.should_stop():
-                with desk.database.begin() as connection:
-                    repository.release(connection, job)
-                return False
+    _end(desk, job, ImportState.FINISHED)
     return True
+
+
+def _work(desk: Desk, job: ImportJob, file: BinaryIO, turn: Turn) -> None:
+    watch = Watch()
+    with contextlib.closing(read_ahead(_read(desk, job, file, watch), watch, turn.keep)) as pieces:
+        for piece in pieces:
+            turn.note_read()
+            _write(desk, job, piece)
+            turn.note_renewed()
+            turn.check()
+
+
+def _read(desk: Desk, job: ImportJob, file: BinaryIO, watch: Watch) -> Generator[Slice, None, None]:
+    opened = open_reader(file, job.read_options(), job.place, watch.check)
+    with contextlib.closing(opened):
+        yield from slices(opened, desk.importer, desk.slice_lines)
 
 
 def _end(desk: Desk, job: ImportJob, state: ImportState, reason: str | None = None) -> None:
@@ -83,62 +87,11 @@ def _end(desk: Desk, job: ImportJob, state: ImportState, reason: str | None = No
             raise ImportTakenOverError
 
 
-def _ahead(pieces: Iterator[Slice]) -> Generator[Slice, None, None]:
-    """Yield `pieces`, reading the next one while the database is busy with the present one."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as pool:
-        pending = pool.submit(next, pieces, None)
-        while (piece := pending.result()) is not None:
-            pending = pool.submit(next, pieces, None)
-            yield piece
-
-
-def _slices(desk: Desk, opened: OpenFile) -> Iterator[Slice]:
-    records = iter(opened.reader)
-    broken: UnreadableFileError | None = None
-    while broken is None:
-        items: list[tuple[int, Any]] = []
-        faults: dict[int, Sequence[LineFault]] = {}
-        try:
-            for record in itertools.islice(records, desk.slice_lines):
-                _sort(desk.importer, opened, record, items, faults)
-        except UnreadableFileError as error:
-            broken = error
-        if items or faults:
-            place = opened.reader
-            yield Slice(items, faults, place.position, place.line, opened.bytes_read)
-        elif broken is None:
-            return
-    raise broken
-
-
-def _sort(
-    importer: Importer,
-    opened: OpenFile,
-    record: Record,
-    items: list[tuple[int, Any]],
-    faults: dict[int, Sequence[LineFault]],
-) -> None:
-    if record.payload is None:
-        faults[record.line] = record.faults[:_FAULTS_OF_A_LINE]
-        return
-    try:
-        items.append((record.line, importer.check(record.payload)))
-    except InvalidPayloadError as error:
-        faults[record.line] = _named(opened, error.fields)
-
-
-def _named(opened: OpenFile, fields: Sequence[FieldError]) -> list[LineFault]:
-    return [
-        LineFault(field.pointer, opened.column_of(field.pointer), field.code, field.message)
-        for field in fields[:_FAULTS_OF_A_LINE]
-    ]
-
-
-def _write(desk: Desk, job: ImportJob, piece: Slice, opened: OpenFile) -> None:
+def _write(desk: Desk, job: ImportJob, piece: Slice) -> None:
     for attempt in itertools.count(1):
         try:
             with desk.database.begin() as connection:
-                progress = _write_in(connection, desk, job, piece, opened)
+                progress = _write_in(connection, desk, job, piece)
         except DBAPIError as error:
             if attempt == _ATTEMPTS or not isinstance(error.orig, _COLLISIONS):
                 raise
@@ -147,13 +100,11 @@ def _write(desk: Desk, job: ImportJob, piece: Slice, opened: OpenFile) -> None:
             return
 
 
-def _write_in(
-    connection: Connection, desk: Desk, job: ImportJob, piece: Slice, opened: OpenFile
-) -> Progress:
+def _write_in(connection: Connection, desk: Desk, job: ImportJob, piece: Slice) -> Progress:
     written = _bisected(connection, desk.importer, job.app_id, piece.items)
     faults = {
         **piece.faults,
-        **{line: _named(opened, fields) for line, fields in written.faults.items()},
+        **{line: named(piece.opened, fields) for line, fields in written.faults.items()},
     }
     if faults:
         repository.add_errors(connection, job, faults)

@@ -79,15 +79,20 @@ def test_a_gz_within_its_limit_is_read_whole() -> None:
         pytest.param(b'{"external_id": 1', b" ", id="a long object"),
     ],
 )
-def test_the_check_looks_for_a_line_only_at_the_beginning(
+def test_a_first_line_that_is_too_long_costs_only_itself(
     start: bytes, fill: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
-    data = start + fill * (16 * _MEBIBYTE) + b"\nexternal_id\nu1\n"
+    good = b'{"external_id": "u1"}\n' if start.startswith(b"{") else b"u1\n"
+    data = pack(start + fill * (16 * _MEBIBYTE) + b"\n" + good)
+    file = _CountedFile(data)
 
-    words, taken = _refused(pack(data))
+    check_file(file, _PEOPLE)
 
-    assert words == f"The first {HEAD_LIMIT} bytes of the file hold no line to import."
-    assert taken <= HEAD_LIMIT + _MEBIBYTE
+    line = start.count(b"\n") + 1
+    bad, kept = opened(data).reader
+    assert file.taken <= 2 * _MEBIBYTE
+    assert bad.faults[0].message == f"Line {line} is longer than 1048576 bytes."
+    assert (kept.line, kept.payload) == (line + 1, {"external_id": "u1"})
 
 
 def test_blank_lines_are_searched_to_an_end() -> None:
