@@ -1,0 +1,115 @@
+"""Recording a chunk's step: repeated until it is known what became of it."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from core.database import driver_connection
+from delivery.chunks import recording_repository
+from delivery.chunks.chunk import CredentialVerdict, Ended, TargetVerdict
+from delivery.engine.open_chunk import OpenChunk
+from delivery.engine.recorder import Recorded, record
+from delivery.engine.verdict import Decision
+from delivery.engine.window import Addressed, Window
+from tests.deadlines import wait_until
+from tests.delivery.conftest import LEASE_SECONDS, Held
+from tests.delivery.engine.chunks import NO_PROVIDER, NO_PUSH
+
+STATES = "SELECT state, count(*) FROM ledger GROUP BY state ORDER BY state"
+
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+def walk(held: Held) -> OpenChunk:
+    """Return a chunk whose first window of two has left."""
+    chunk = OpenChunk(held.lease, time.monotonic() + LEASE_SECONDS)
+    positions = chunk.take(2)
+    pushes = [Addressed(position, position + 1, NO_PUSH) for position in positions]
+    chunk.next = Window(positions, pushes, (), NO_PROVIDER, 0.0, 100.0)
+    assert record(held.database, chunk, LEASE_SECONDS) is Recorded.COMMITTED
+    chunk.recorded(chunk.lease_until, 0.0)
+    chunk.depart(0.0)
+    return chunk
+
+
+def test_a_commit_whose_answer_was_lost_is_found(held: Held) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    step = chunk.build_step()
+    with driver_connection(held.database) as connection:
+        recording_repository.record(connection, chunk.lease, chunk.cursor, step, LEASE_SECONDS)
+
+    found = record(held.database, chunk, LEASE_SECONDS)
+
+    assert found is Recorded.COMMITTED
+    assert held.read(STATES) == [("accepted", 1)]
+
+
+def test_a_step_waits_while_the_connection_is_lost(held: Held) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    # A server that shuts down ends the session of a statement like this.
+    held.change(
+        "CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$; "
+        "CREATE TRIGGER away BEFORE UPDATE ON chunk FOR EACH ROW EXECUTE FUNCTION end_session()"
+    )
+
+    lost = record(held.database, chunk, LEASE_SECONDS)
+    held.change("DROP TRIGGER away ON chunk")
+    again = record(held.database, chunk, LEASE_SECONDS)
+
+    assert (lost, again) == (Recorded.AWAY, Recorded.COMMITTED)
+    assert held.read(STATES) == [("accepted", 1)]
+
+
+def test_a_row_that_is_there_already_is_a_defect_that_shows(
+    held: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    held.change(
+        "INSERT INTO ledger (app_id, day, message_id, device_id, state, attempt) "
+        "SELECT app_id, current_date, message_id, device_ids[1], 'unknown', 1 FROM chunk"
+    )
+
+    with caplog.at_level(logging.ERROR):
+        found = record(held.database, chunk, LEASE_SECONDS)
+
+    assert found is Recorded.LOST
+    assert "chunk.step_refused" in caplog.text
+    assert held.read(STATES) == [("unknown", 1)]
+
+
+def test_a_deadlock_is_tried_again_at_once(held: Held) -> None:
+    chunk = walk(held)
+    target = held.read("SELECT min(id) FROM target")[0][0]
+    chunk.answer(
+        chunk.departed[0],
+        Decision(
+            end=Ended(0, "gone", "UNREGISTERED"),
+            target=TargetVerdict(target, "retired", "UNREGISTERED", datetime.now(UTC)),
+            credential=CredentialVerdict("quota", "", freeze_seconds=60.0),
+        ),
+    )
+
+    with ThreadPoolExecutor(1) as pool, held.database.begin() as other:
+        other.execute(text("UPDATE credential SET name = 'theirs'"))
+        recording = pool.submit(record, held.database, chunk, LEASE_SECONDS)
+        wait_until(lambda: held.read(WAITING) == [(1,)], 20, "the step waits for the credential")
+        other.execute(text("UPDATE target SET updated_at = now() WHERE id = :id"), {"id": target})
+        other.commit()
+
+        assert recording.result(20) is Recorded.COMMITTED
+
+    assert held.read("SELECT state FROM target WHERE id = (SELECT min(id) FROM target)") == [
+        ("retired",)
+    ]
+    assert held.read(STATES) == [("gone", 1)]
