@@ -12,6 +12,7 @@ from pathlib import Path
 from core.errors import CarillonError
 
 BENCHMARKS: Mapping[str, str] = {
+    "campaign": "a personal campaign from one call to its last recorded outcome",
     "send": "what a push costs its sender: ours, aioapns, firebase-admin and libcurl",
     "soak": "whether the sender knows what became of every push while connections die",
 }
