@@ -108,6 +108,12 @@ class IdempotencyKeyInUseError(CarillonError):
     code = "idempotency_key_in_use"
 
 
+class TooManyWaitingError(CarillonError):
+    """As much of this app waits already as may. Repeat the request when some of it is done."""
+
+    code = "too_many_waiting"
+
+
 class InternalError(CarillonError):
     """Something broke on our side. Quote the request id when you report it."""
 
@@ -139,6 +145,7 @@ STATUS: dict[type[CarillonError], HTTPStatus] = {
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidPayloadError: HTTPStatus(422),
     IdempotencyKeyInvalidError: HTTPStatus(422),
+    TooManyWaitingError: HTTPStatus.TOO_MANY_REQUESTS,
     SettingsError: HTTPStatus.INTERNAL_SERVER_ERROR,
     InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -147,6 +154,7 @@ STATUS: dict[type[CarillonError], HTTPStatus] = {
 HEADERS: dict[type[CarillonError], dict[str, str]] = {
     IdempotencyKeyInUseError: {"Retry-After": "1"},
     UnavailableError: {"Retry-After": "5"},
+    TooManyWaitingError: {"Retry-After": "60"},
 }
 
 _CHALLENGED = (TokenMissingError, TokenInvalidError, TokenExpiredError)

@@ -16,6 +16,7 @@ _TITLES = {
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The payload is not acceptable",
+    429: "Too much of this app waits already",
     503: "The database does not answer",
 }
 _PROBLEM = {

@@ -41,6 +41,14 @@ class ErrorRow:
     errors: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Uploads that have not ended."""
+
+    count: int
+    bytes: int
+
+
 def add(
     connection: Connection,
     app_id: int,
@@ -171,6 +179,20 @@ def does_another_app_wait(connection: Connection, app_id: int) -> bool:
     """Tell whether a job of another app is due."""
     waiting = sa.select(import_job.c.id).where(*_DUE, import_job.c.app_id != app_id)
     return bool(connection.execute(sa.select(waiting.exists())).scalar_one())
+
+
+def lock_waiting(connection: Connection, app_id: int) -> Waiting:
+    """Return what of an app waits or is under way; uploads of the app then come one by one."""
+    connection.execute(text("SELECT FROM app WHERE id = :id FOR NO KEY UPDATE"), {"id": app_id})
+    size = sa.func.coalesce(sa.func.sum(import_job.c.size), 0)
+    row = connection.execute(
+        sa.select(sa.func.count(), sa.cast(size, sa.BigInteger)).where(
+            import_job.c.app_id == app_id,
+            import_job.c.state.in_(_OPEN),
+            import_job.c.stored_as.is_not(None),
+        )
+    ).one()
+    return Waiting(*row)
 
 
 def renew(connection: Connection, job: ImportJob, lease_seconds: float) -> bool:

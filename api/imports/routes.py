@@ -17,6 +17,7 @@ from api.errors import ForbiddenScopeError
 from api.fields import FIRST_PAGE, Cursor, Limit
 from api.idempotency import run_once
 from api.imports import repository
+from api.imports.admission import check_room, declared_size
 from api.imports.bodies import (
     ERROR_EXAMPLE,
     EXAMPLE,
@@ -65,7 +66,7 @@ _ImportId = Annotated[str, Path(max_length=64, description="The import's id, `im
     "",
     status_code=202,
     response_model=ImportDocument,
-    responses={**answers(EXAMPLE, status=202), **problems(401, 403, 409)},
+    responses={**answers(EXAMPLE, status=202), **problems(401, 403, 409, 429)},
     openapi_extra=_BODY,
 )
 async def upload(
@@ -81,8 +82,15 @@ async def upload(
     scope = f"{options.kind}:write"
     if not call.principal.holds(scope):
         raise ForbiddenScopeError(f"To import {options.kind} needs the scope `{scope}`.")
-    storage = open_storage(call.services.settings)
-    limit = call.services.settings.import_max_bytes
+    settings = call.services.settings
+    storage = open_storage(settings)
+    limit = settings.import_max_bytes
+    size = declared_size(request, limit)
+    if call.idempotency_key is None:
+        # A repetition of what is stored already needs no room.
+        await run_in_threadpool(
+            call.transact, lambda one: check_room(one, settings, call.app.id, size)
+        )
     async with contextmanager_in_threadpool(storage.create()) as (key, file):
         received = Received(file, limit, query.name)
         await receive(request, received)
@@ -98,6 +106,7 @@ def _accept(
     made: list[ImportJob] = []
 
     def work(connection: Connection) -> Answer:
+        check_room(connection, call.services.settings, call.app.id, mark.size)
         made[:] = [repository.add(connection, call.app.id, mark, options, key)]
         return Answer(to_document(made[0]), status=202)
 
