@@ -81,8 +81,15 @@ Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
+# Without control characters, and neither `.` nor `..`: these vanish from paths.
 ExternalId = Annotated[
-    str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=255,
+        pattern=r"^([^\x00-\x1f\x7f-\x9f.]|\.[^\x00-\x1f\x7f-\x9f.]|\.\.[^\x00-\x1f\x7f-\x9f])"
+        r"[^\x00-\x1f\x7f-\x9f]*$",
+    ),
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[

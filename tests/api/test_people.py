@@ -45,7 +45,28 @@ def test_an_empty_put_changes_nothing(app: AppDoors) -> None:
     assert {**after, "updated_at": ""} == {**before, "updated_at": ""}
 
 
-@pytest.mark.parametrize("external_id", ["a/b", "a b", "ü@example.com", "%", "x" * 255, "..a"])
+@pytest.mark.parametrize("external_id", [".", ".."])
+def test_names_that_vanish_from_paths_are_refused(app: AppDoors, external_id: str) -> None:
+    batch = app.client.post(
+        "/v1/people/batch",
+        headers=app.server,
+        json={"people": [{"external_id": external_id}, {"external_id": "ada"}]},
+    )
+    message = app.client.post(
+        "/v1/messages",
+        headers=app.server,
+        json={"to": {"people": [external_id]}, "content": {"title": "Hello"}},
+    )
+
+    bad, good = batch.json()["results"]
+    assert pointers(bad) == {"/people/0/external_id": "invalid_value"}
+    assert (bad["status"], good["status"]) == (422, 201)
+    assert pointers(problem(message, 422, "invalid_payload")) == {"/to/people/0": "invalid_value"}
+
+
+@pytest.mark.parametrize(
+    "external_id", ["a/b", "a b", "ü@example.com", "%", "x" * 255, "..a", "...", ".a", ". "]
+)
 def test_any_printable_id_can_be_put_and_read(app: AppDoors, external_id: str) -> None:
     path = external_id.replace("%", "%25").replace("/", "%2F")
 
