@@ -13,6 +13,8 @@ from delivery.providers.pkcs12_rounds import TooManyRoundsError
 from delivery.providers.provider_token import load_key
 
 _SERVICE_ACCOUNT_FIELDS = ("project_id", "client_email", "private_key", "token_uri")
+_TYPE = "service_account"
+_EMAIL = re.compile(r"[!-~]{3,254}")
 _HTTPS_URL = re.compile(r"https://[!-~]+")
 _PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9.:-]{2,62}")
 
@@ -35,6 +37,11 @@ def check_service_account(
         if not isinstance(account.get(name), str) or not account[name]
     ]
     _refuse(faults)
+    if account.get("type") != _TYPE:
+        text = f"It must be {_TYPE}: other keys of Google can not send."
+        faults.append(FieldError(f"{pointer}/type", "invalid", text))
+    if not _EMAIL.fullmatch(account["client_email"]) or "@" not in account["client_email"]:
+        faults.append(FieldError(f"{pointer}/client_email", "invalid", "It is no e-mail address."))
     if not _HTTPS_URL.fullmatch(account["token_uri"]):
         faults.append(FieldError(f"{pointer}/token_uri", "invalid", "It must begin with https://."))
     if not _PROJECT_ID.fullmatch(account["project_id"]):

@@ -54,11 +54,17 @@ def test_a_service_account_lacks_nothing(name: str, value: object) -> None:
         ("token_uri", "http://oauth2.googleapis.com/token"),
         ("token_uri", "https:/oauth2.googleapis.com/token"),
         ("token_uri", "https://a\nb/token"),
+        ("type", "authorized_user"),
+        ("type", None),
+        ("client_email", "push@corner\n-shop.iam.gserviceaccount.com"),
+        ("client_email", "push@corner\x7fshop"),
+        ("client_email", "no address"),
+        ("client_email", "nobody"),
         ("project_id", "../../other"),
         ("project_id", "a/b"),
     ],
 )
-def test_a_service_account_that_can_not_work_is_refused(name: str, value: str) -> None:
+def test_a_service_account_that_can_not_work_is_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidPayloadError) as error:
         check_service_account({**ACCOUNT, name: value})
 
