@@ -121,7 +121,11 @@ def _from_http(error: HTTPException) -> CarillonError:
 
 
 def _from_database_away(_error: Exception) -> CarillonError:
-    return UnavailableError("The database does not answer. Nothing was changed; try again.")
+    # When only the answer to a COMMIT was lost, it was done.
+    return UnavailableError(
+        "The database does not answer. What was asked for may have been done or not: to repeat it "
+        "with the same Idempotency-Key is safe."
+    )
 
 
 def _from_data_error(_error: Exception) -> CarillonError:
