@@ -88,24 +88,25 @@ def history_table(entries: Sequence[Delivery]) -> pd.DataFrame:
 
 def target_table(devices: Sequence[Device]) -> pd.DataFrame:
     """Return one row a target of each device: where pushes go, and whether they may."""
+    # A phone shows the first few columns without a swipe.
     records = [
         {
-            "Device": device.id,
-            "Platform": device.platform,
-            "Model": device.model or "",
+            "Model": device.model or device.platform,
             "Notifications": plain(device.permission),
+            "State": target.state,
+            "Why": why("gone", target.state_reason) if target.state_reason else "",
             "Gateway": target.provider.upper(),
             "Target": plain(target.kind),
             "Environment": target.environment or "",
-            "State": target.state,
-            "Why": why("gone", target.state_reason) if target.state_reason else "",
+            "Platform": device.platform,
             "Registered": target.registered_at,
+            "Device": device.id,
         }
         for device in devices
         for target in device.targets
     ]
-    columns = ["Device", "Platform", "Model", "Notifications", "Gateway", "Target"]
-    table = _table(records, [*columns, "Environment", "State", "Why", "Registered"])
+    columns = ["Model", "Notifications", "State", "Why", "Gateway", "Target", "Environment"]
+    table = _table(records, [*columns, "Platform", "Registered", "Device"])
     return _with_times(table, "Registered")
 
 

@@ -9,6 +9,7 @@ from console.answers import Delivery, Device, Person
 from console.errors import ApiRefusedError
 from console.frames import history_table, target_table
 from console.markdown import literal
+from console.parts.table import show_table
 from console.session import Frame
 from console.words import why
 
@@ -68,7 +69,7 @@ def _devices(devices: Sequence[Device]) -> None:
     for device in devices:
         if device.permission == "denied":
             st.warning(f"Notifications are switched off on {literal(device.id)}.")
-    st.dataframe(target_table(devices), hide_index=True, column_config={"Why": {"width": "large"}})
+    show_table(target_table(devices))
 
 
 def _history(entries: Sequence[Delivery]) -> None:
@@ -80,7 +81,7 @@ def _history(entries: Sequence[Delivery]) -> None:
     missed = [one for one in entries[1:] if one.state not in {"accepted", "pending"}]
     if missed:
         _say("Before that, the last that did not arrive", missed[0])
-    st.dataframe(history_table(entries), hide_index=True, column_config={"Why": {"width": "large"}})
+    show_table(history_table(entries))
 
 
 def _say(which: str, one: Delivery) -> None:

@@ -8,6 +8,7 @@ from console.frames import ENDS, count_table, delivery_table, message_table
 from console.markdown import literal
 from console.parts.pager import Pager
 from console.parts.progress import is_over, name_of, show_buttons, show_progress
+from console.parts.table import columns_of, show_table
 from console.session import Frame
 
 _EVERY_SECONDS = 2
@@ -38,9 +39,12 @@ def _list(frame: Frame) -> None:
         if not page.data:
             st.info("No message has been sent yet.")
             return
+        table = message_table(page.data)
         chosen = st.dataframe(
-            message_table(page.data),
+            table,
             hide_index=True,
+            column_config=columns_of(table),
+            placeholder="",
             key="message_list",
             on_select="rerun",
             selection_mode="single-row",
@@ -86,7 +90,5 @@ def _deliveries(frame: Frame, message_id: str) -> None:
     if not page.data:
         st.caption("Nobody has ended like this yet.")
         return
-    st.dataframe(
-        delivery_table(page.data), hide_index=True, column_config={"Why": {"width": "large"}}
-    )
+    show_table(delivery_table(page.data))
     cursor.show(page.next_cursor)

@@ -9,6 +9,7 @@ from console.answers import Credential
 from console.errors import ApiError, in_words
 from console.frames import credential_table
 from console.markdown import literal
+from console.parts.table import show_table
 from console.session import Frame
 
 
@@ -19,9 +20,7 @@ def show_credentials(frame: Frame) -> None:
         if not found:
             st.info("The gateways do not know this app yet. Add a credential to send anything.")
             return
-        st.dataframe(
-            credential_table(found), hide_index=True, column_config={"Why": {"width": "large"}}
-        )
+        show_table(credential_table(found))
         for credential in found:
             if credential.state == "paused":
                 _paused(frame, credential)
@@ -43,17 +42,14 @@ def _paused(frame: Frame, credential: Credential) -> None:
 
 def _ask_retire(frame: Frame, found: Sequence[Credential]) -> None:
     names = {one.id: f"{one.name} ({one.provider.upper()})" for one in found}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
-            "Retire a credential", list(names), format_func=lambda one: names[one]
+    chosen = st.selectbox("Retire a credential", list(names), format_func=lambda one: names[one])
+    with st.popover("Retire"):
+        st.write(
+            f"Nothing is sent with **{literal(names[chosen])}** any more. "
+            "This can not be taken back; the same file can be added again."
         )
-        with st.popover("Retire"):
-            st.write(
-                f"Nothing is sent with **{literal(names[chosen])}** any more. "
-                "This can not be taken back; the same file can be added again."
-            )
-            args = (frame, chosen)
-            st.button("Retire this credential", on_click=_retire, args=args, type="primary")
+        args = (frame, chosen)
+        st.button("Retire this credential", on_click=_retire, args=args, type="primary")
 
 
 def _resume(frame: Frame, credential_id: str) -> None:

@@ -10,6 +10,7 @@ from console.answers import Key
 from console.errors import ApiError, in_words
 from console.frames import key_table
 from console.markdown import literal
+from console.parts.table import show_table
 from console.session import Frame
 
 _OVERLAPS: Mapping[str, int] = MappingProxyType(
@@ -22,7 +23,7 @@ def show_keys(frame: Frame) -> None:
     """Show the keys, and what can be done to one of them; each thing asks once more."""
     with session.plain_words():
         found = frame.client.list_keys(frame.app.id).data
-        st.dataframe(key_table(found), hide_index=True)
+        show_table(key_table(found))
         _show_successor()
         _ask_change(frame, found)
 
@@ -38,10 +39,10 @@ def _ask_change(frame: Frame, found: Sequence[Key]) -> None:
     names = {one.id: f"{one.name} ({one.hint} …)" for one in found}
     if not names:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Change a key", list(names), format_func=lambda one: names[one])
-        key = next(one for one in found if one.id == chosen)
-        is_own = session.holds(key.hint)
+    chosen = st.selectbox("Change a key", list(names), format_func=lambda one: names[one])
+    key = next(one for one in found if one.id == chosen)
+    is_own = session.holds(key.hint)
+    with st.container(horizontal=True):
         with st.popover("Rotate"):
             st.write(f"A successor of **{literal(key.name)}** may do the same.")
             overlap = st.selectbox("The old one stays good for", list(_OVERLAPS))

@@ -8,6 +8,7 @@ import streamlit as st
 from console import session
 from console.frames import delivery_table
 from console.parts.progress import is_over, show_progress
+from console.parts.table import show_table
 from console.session import Frame
 
 _TO: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -49,9 +50,7 @@ def _result(frame: Frame, message_id: str) -> None:
         show_progress(message)
         found = frame.client.list_deliveries(message_id, None, 20).data
         if found:
-            st.dataframe(
-                delivery_table(found), hide_index=True, column_config={"Why": {"width": "large"}}
-            )
+            show_table(delivery_table(found))
         label = "Open the message"
         if is_over(message) or message.waiting:
             st.page_link(frame.pages["message"], label=label, query_params={"id": message_id})
