@@ -63,7 +63,7 @@ class Held:
 @pytest.fixture
 def held(fresh_database: str) -> Iterator[Held]:
     """The chunk of five recipients, held by this worker."""
-    database = open_engine(fresh_database, pool_size=3)
+    database = open_engine(fresh_database, pool_size=4)
     with database.begin() as connection:
         connection.execute(text(_ROWS))
         lease = repository.claim(

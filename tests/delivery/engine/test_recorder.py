@@ -99,16 +99,35 @@ def test_a_deadlock_is_tried_again_at_once(held: Held) -> None:
             credential=CredentialVerdict("quota", "", freeze_seconds=60.0),
         ),
     )
+    # The step stops with the target locked until the other transaction waits for it.
+    held.change(
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; "
+        "CREATE TRIGGER stop BEFORE UPDATE ON target FOR EACH ROW "
+        "WHEN (NEW.state = 'retired') EXECUTE FUNCTION stop()"
+    )
 
-    with ThreadPoolExecutor(1) as pool, held.database.begin() as other:
+    with (
+        ThreadPoolExecutor(2) as pool,
+        held.database.connect() as gate,
+        held.database.begin() as other,
+    ):
+        gate.execute(text("SELECT pg_advisory_lock(1)"))
+        # So it is the step that finds the deadlock, and gives way.
+        other.execute(text("SET LOCAL deadlock_timeout = '60s'"))
         other.execute(text("UPDATE credential SET name = 'theirs'"))
         recording = pool.submit(record, held.database, chunk, LEASE_SECONDS)
-        wait_until(lambda: held.read(WAITING) == [(1,)], 20, "the step waits for the credential")
-        other.execute(text("UPDATE target SET updated_at = now() WHERE id = :id"), {"id": target})
+        wait_until(lambda: held.read(WAITING) == [(1,)], 20, "the step stops")
+        theirs = text("UPDATE target SET updated_at = now() WHERE id = :id")
+        waiting = pool.submit(other.execute, theirs, {"id": target})
+        wait_until(lambda: held.read(WAITING) == [(2,)], 20, "the other waits for the target")
+        gate.execute(text("SELECT pg_advisory_unlock(1)"))
+        waiting.result(20)
         other.commit()
 
         assert recording.result(20) is Recorded.COMMITTED
 
+    assert held.read("SELECT count(*) FROM credential WHERE name = 'theirs'") == [(1,)]
     assert held.read("SELECT state FROM target WHERE id = (SELECT min(id) FROM target)") == [
         ("retired",)
     ]
