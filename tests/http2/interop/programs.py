@@ -222,3 +222,16 @@ def granian(folder: Path) -> Iterator[Served]:
 
     with running(folder, make, lambda: lines_of(folder / "pushes.log")) as served:
         yield served
+
+
+@contextlib.contextmanager
+def hypercorn(folder: Path) -> Iterator[Served]:
+    """Run hypercorn with an application that records path and body."""
+
+    def make(port: int, files: AuthorityFiles) -> Sequence[str]:
+        tls = ["--certfile", str(files.server), "--keyfile", str(files.server_key)]
+        bind = ["--bind", f"127.0.0.1:{port}"]
+        return _python(folder, "hypercorn", *bind, *tls, "echo_app:app")
+
+    with running(folder, make, lambda: lines_of(folder / "pushes.log")) as served:
+        yield served

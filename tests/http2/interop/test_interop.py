@@ -12,7 +12,7 @@ from delivery.http2 import Http2Transport, Options
 from delivery.tls.dial import Route
 from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
 from tests.delivery.gathering import drain, pump_until
-from tests.http2.interop.programs import Served, apache, granian, nghttpd, nginx
+from tests.http2.interop.programs import Served, apache, granian, hypercorn, nghttpd, nginx
 
 Start = Callable[[Path], AbstractContextManager[Served]]
 
@@ -24,6 +24,7 @@ SERVERS: dict[str, Start] = {
     "nghttpd without a header table": lambda folder: nghttpd(folder, "-c", "0"),
     "apache": apache,
     "granian": granian,
+    "hypercorn": hypercorn,
 }
 PUSHES = 3_000
 SHARED = (("apns-topic", "com.example.app"), ("authorization", "bearer " + "e" * 200))
@@ -105,7 +106,7 @@ def test_thousands_of_pushes_are_each_answered_and_counted_once(
         assert sorted(counted) == list(range(PUSHES))
 
 
-@pytest.mark.parametrize("server", ["nghttpd", "granian"])
+@pytest.mark.parametrize("server", ["nghttpd", "granian", "hypercorn"])
 def test_every_answer_belongs_to_its_push(tmp_path: Path, server: str) -> None:
     with SERVERS[server](tmp_path / "server") as served, sending(served, connections=1) as pushes:
         pushes.submit(500)
@@ -176,7 +177,7 @@ def test_apache_hangs_up_when_it_restarts_and_nothing_is_doubled_or_called_what_
         assert set(answered) <= set(counted) <= {*answered, *ambiguous}
 
 
-@pytest.mark.parametrize("server", ["nginx", "granian"])
+@pytest.mark.parametrize("server", ["nginx", "granian", "hypercorn"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL])
 def test_what_is_said_of_pushes_holds_when_a_server_ends_under_load(
     tmp_path: Path, server: str, how: signal.Signals
