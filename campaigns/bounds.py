@@ -56,6 +56,12 @@ def spend(cost: int) -> None:
         raise RenderError("it takes too much work to render")
 
 
+def spent() -> int:
+    """Return what has been paid since the outermost `OneEffort` began."""
+    effort = _EFFORT.get()
+    return 0 if effort is None else BUDGET - effort.left
+
+
 def weigh(*values: Any) -> int:
     """Return what it costs to go through `values` with all that is in them, at most the budget."""
     total, waiting = 0, list(values)
@@ -128,3 +134,12 @@ def require_bits(bits: int) -> None:
     """Raise `RenderError` unless a whole number of so many bits is allowed."""
     if bits > _MAX_BITS:
         raise RenderError("a number is larger than any of ordinary size")
+
+
+def is_encodable(text: str) -> bool:
+    """Tell whether a text has UTF-8: half a surrogate pair has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

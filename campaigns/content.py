@@ -6,7 +6,7 @@ from typing import Any
 from campaigns.bounds import OneEffort, RenderError
 from campaigns.template import is_personal, render, syntax_error
 from core.errors import FieldError
-from delivery.push import Notification
+from delivery.push import DATA_BLANK, Notification
 
 _TEXTS = ("title", "body", "subtitle", "image", "sound", "deep_link")
 PLATFORMS = ("ios", "android", "web")
@@ -72,13 +72,35 @@ def render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Not
         return _render_content(content, values)
 
 
+def personal_texts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield field and template of what there is to render, in the order it is rendered."""
+    fields = [(name, content.get(name)) for name in _TEXTS]
+    fields += [(DATA_BLANK + key, source) for key, source in content["data"].items()]
+    for name, source in fields:
+        if source is not None and is_personal(source):
+            yield name, source
+
+
+def with_blanks(content: Mapping[str, Any]) -> Notification:
+    """Return content that `for_platform` returned, with a blank for each personal text."""
+    return Notification(
+        **{name: content.get(name) for name in _TEXTS},
+        badge=content.get("badge"),
+        data=content["data"],
+        extra=content["extra"],
+        silent=bool(content.get("silent")),
+        blanks=tuple(name for name, _ in personal_texts(content)),
+    )
+
+
 def _render_content(content: Mapping[str, Any], values: Mapping[str, Any]) -> Notification:
     texts: dict[str, Any] = {}
     for name in _TEXTS:
         source = content.get(name)
         texts[name] = None if source is None else _render_field(name, source, values)
     data = {
-        key: _render_field(f"data.{key}", source, values) for key, source in content["data"].items()
+        key: _render_field(DATA_BLANK + key, source, values)
+        for key, source in content["data"].items()
     }
     return Notification(
         **texts,

@@ -1,21 +1,21 @@
 """Prepares a window: one query for its people, then every text rendered for each recipient."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine
 
-from campaigns.content import for_platform, render_content
-from campaigns.template import RenderError, SkipRecipient
+from campaigns.facts import LOCALE, TIME_ZONE, Facts, Layout
+from campaigns.letter import Book
 from delivery.chunks.chunk import MessageFacts
 from delivery.engine.ports import Recipient, Skipped
 from delivery.push import Rendered
-from delivery.states import SuppressedReason
 from segments.people.person import Person
-from segments.people.repository import find_by_ids
+from segments.people.repository import read_facts
 
-_PLATFORM_OF = {"ios": "ios", "ipados": "ios", "macos": "ios", "android": "android", "web": "web"}
+_PLATFORM_OF = {"ipados": "ios", "macos": "ios"}
+_MOST_BOOKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +23,64 @@ class TemplatePreparer:
     """Implements delivery's `Preparer` with people's attributes and Jinja2 templates."""
 
     database: Engine
+    _books: dict[int, Book] = field(default_factory=dict)
 
     def prepare(
         self, message: MessageFacts, recipients: Sequence[Recipient]
     ) -> Sequence[Rendered | Skipped]:
         """Return a notification or a reason for each recipient, in order."""
-        people = self._load(message.app_id, recipients)
-        contents = {
-            platform: for_platform(message.content, _PLATFORM_OF.get(platform, platform))
-            for platform in {recipient.platform for recipient in recipients}
-        }
-        return [
-            _prepare_one(contents[recipient.platform], recipient, people.get(recipient.person_id))
-            for recipient in recipients
-        ]
+        book = self._book(message)
+        people = self._load(message.app_id, recipients, book.layout)
+        return write_all(book, recipients, people)
 
-    def _load(self, app_id: int, recipients: Sequence[Recipient]) -> Mapping[int | None, Person]:
+    def _book(self, message: MessageFacts) -> Book:
+        book = self._books.pop(message.id, None)
+        if book is None or book.content != message.content:
+            book = Book(message.content)
+        while len(self._books) >= _MOST_BOOKS:
+            del self._books[next(iter(self._books))]
+        self._books[message.id] = book
+        return book
+
+    def _load(
+        self, app_id: int, recipients: Sequence[Recipient], layout: Layout
+    ) -> Mapping[int, Facts]:
+        if not layout.person:
+            return {}
         ids = {recipient.person_id for recipient in recipients if recipient.person_id is not None}
         if not ids:
             return {}
         with self.database.connect() as connection:
-            return {person.id: person for person in find_by_ids(connection, app_id, sorted(ids))}
+            found = read_facts(connection, app_id, sorted(ids), layout.names, whole=layout.whole)
+        return {facts[0]: facts for facts in found}
 
 
-def _prepare_one(
-    content: Mapping[str, Any], recipient: Recipient, person: Person | None
-) -> Rendered | Skipped:
-    try:
-        return render_content(content, variables(recipient, person)), ()
-    except SkipRecipient as wish:
-        return Skipped(SuppressedReason.SKIPPED_BY_TEMPLATE.value, str(wish))
-    except RenderError as error:
-        return Skipped(SuppressedReason.RENDER_ERROR.value, str(error))
+def write_all(
+    book: Book, recipients: Sequence[Recipient], people: Mapping[int, Facts]
+) -> list[Rendered | Skipped]:
+    """Return what each recipient gets, in order; `people` are the rows of `read_facts` by id."""
+    layout, nobody = book.layout, book.layout.nobody()
+    letters = {
+        platform: book.letter(_PLATFORM_OF.get(platform, platform))
+        for platform in {recipient.platform for recipient in recipients}
+    }
+    if not (layout.person or layout.recipient):
+        # The same for all: an encoder has it ready for them at once.
+        alike = {platform: letter.write(nobody) for platform, letter in letters.items()}
+        return [alike[recipient.platform] for recipient in recipients]
+    found = []
+    for one in recipients:
+        facts = nobody if one.person_id is None else people.get(one.person_id, nobody)
+        if layout.recipient:
+            facts = with_device(facts, one)
+        found.append(letters[one.platform].write(facts))
+    return found
+
+
+def with_device(facts: Facts, recipient: Recipient) -> Facts:
+    """Return the facts of a person with those of the recipient behind them."""
+    locale, time_zone = facts[LOCALE] or recipient.locale, facts[TIME_ZONE] or recipient.time_zone
+    return (*facts, locale, time_zone, recipient.platform, recipient.locale)
 
 
 def variables(recipient: Recipient, person: Person | None) -> dict[str, Any]:

@@ -4,17 +4,25 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 
-from campaigns.bounds import OneEffort, RenderError
+from campaigns.bounds import OneEffort, RenderError, is_encodable
 from campaigns.sandbox import Sandbox, SkipRecipient
 
-__all__ = ["RenderError", "SkipRecipient", "is_personal", "render", "syntax_error"]
+__all__ = [
+    "RenderError",
+    "SkipRecipient",
+    "is_personal",
+    "parse_template",
+    "render",
+    "syntax_error",
+]
 
 # A rendered text longer than this can not fit any gateway's limit.
 MAX_RENDERED_CHARACTERS = 8_192
 _SHORT = 400
 _ENVIRONMENT = Sandbox()
+_UNREADABLE = (TemplateError, RecursionError, SyntaxError, MemoryError, ValueError)
 
 
 def _compiled(source: str) -> Template:
@@ -37,13 +45,21 @@ def is_personal(source: str) -> bool:
     return "{" in source and ("{{" in source or "{%" in source or "{#" in source)
 
 
+def parse_template(source: str) -> nodes.Template | None:
+    """Return the tree of a template, None when something is wrong with it."""
+    try:
+        return _ENVIRONMENT.parse(source)
+    except _UNREADABLE:
+        return None
+
+
 def syntax_error(source: str) -> str | None:
     """Return what is wrong with the template text, None when nothing is."""
     try:
         _compiled(source)
     except TemplateSyntaxError as error:
         return f"line {error.lineno}: {error.message}"
-    except (TemplateError, RecursionError, SyntaxError, MemoryError, ValueError) as error:
+    except _UNREADABLE as error:
         return str(error) or type(error).__name__
     return None
 
@@ -77,14 +93,6 @@ def _checked(pieces: Iterable[str]) -> str:
             raise RenderError(f"a text is longer than {MAX_RENDERED_CHARACTERS} characters")
         taken.append(piece)
     rendered = "".join(taken)
-    if "\0" in rendered or not _is_encodable(rendered):
+    if "\0" in rendered or not is_encodable(rendered):
         raise RenderError("a text holds a character that no gateway takes")
     return rendered
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
