@@ -49,7 +49,7 @@ def check_service_account(
     try:
         load_signer(account)
     except ValueError:
-        text = "It is no RSA private key in PEM form."
+        text = "It is no RSA private key in PEM form, or has more than 4,096 bits."
         faults.append(FieldError(f"{pointer}/private_key", "invalid", text))
     _refuse(faults)
     return ServiceAccountFacts(account["project_id"], account["client_email"])

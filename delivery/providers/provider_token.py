@@ -18,6 +18,8 @@ SLOT_SECONDS = 2_400
 # A slot's token is used from this long after the slot's start, so that it lies in the past also
 # for a gateway whose clock is behind ours. Its age is therefore 5 to 45 minutes.
 _OVERLAP_SECONDS = 300
+# Some times the length of a P-256 key in PEM; keys of other kinds can take seconds to check.
+_P8_LIMIT = 1_000
 
 
 def issued_at(now: datetime) -> int:
@@ -40,6 +42,8 @@ def provider_token(p8: str, key_id: str, team_id: str, now: datetime) -> str:
 
 def load_key(p8: str) -> ec.EllipticCurvePrivateKey:
     """Read a .p8 file; raise `ValueError` when it is no P-256 key in PEM."""
+    if len(p8) > _P8_LIMIT:
+        raise ValueError("the key is too long for the curve P-256")
     try:
         key = load_pem_private_key(p8.encode(), password=None)
     except (TypeError, UnsupportedAlgorithm) as error:

@@ -1,5 +1,6 @@
 """Credentials at the door."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -69,6 +70,35 @@ def test_a_service_account_that_can_not_work_is_refused(name: str, value: object
         check_service_account({**ACCOUNT, name: value})
 
     assert pointers(error) == [f"/service_account/{name}"]
+
+
+def huge_rsa_key() -> str:
+    """Return a key that takes many seconds to check; its primes are those of Mersenne."""
+    p, q, e = 2**4423 - 1, 2**9689 - 1, 65_537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
+    numbers = rsa.RSAPrivateNumbers(p, q, d, *crt, rsa.RSAPublicNumbers(e, p * q))
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def test_a_key_that_takes_long_to_check_is_refused_at_once() -> None:
+    pem = huge_rsa_key()
+    started = time.thread_time()
+
+    with pytest.raises(InvalidPayloadError):
+        check_service_account({**ACCOUNT, "private_key": pem})
+    with pytest.raises(InvalidPayloadError):
+        check_p8(pem)
+
+    assert time.thread_time() - started < 0.5
+
+
+def test_a_key_of_4096_bits_is_taken() -> None:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=4_096)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    assert check_service_account({**ACCOUNT, "private_key": pem}).project_id == "project-1"
 
 
 def test_a_p8_file_must_be_a_signing_key() -> None:
