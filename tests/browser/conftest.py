@@ -52,7 +52,7 @@ def browser() -> Iterator[Browser]:
 def place(
     urls: Urls, template: str, sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    """The platform with everything that runs in production, on free ports."""
+    """The platform with everything that runs in production; tests leave its people as they are."""
     sandbox_process.control.default_profile()
     with cloned(urls.database_url, template) as database_url:
         platform = Platform(

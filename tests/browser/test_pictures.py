@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -30,7 +31,7 @@ _SIZES = {"phone": (390, 844), "laptop": (1280, 900)}
 
 
 @pytest.fixture(scope="module")
-def campaigns(place: Place) -> list[str]:
+def campaigns(place: Place) -> Iterator[list[str]]:
     """One campaign that has ended and one that runs for as long as the pictures take."""
     to = {"to": {"all": True}, "lane": "campaign"}
     ended = place.client.send({**to, "content": {"title": "Your weekly digest"}})
@@ -38,7 +39,12 @@ def campaigns(place: Place) -> list[str]:
     spring = {"title": "New in the shop: spring shoes"}
     running = place.client.send({**to, "content": spring, "rate_per_second": 10})
     wait_until(lambda: place.client.read(running["id"])["counts"]["accepted"] > 20, 30, "it runs")
-    return [ended["id"], running["id"]]
+    yield [ended["id"], running["id"]]
+    # Others look at an overview in which nothing runs.
+    path = f"{place.api_url}/v1/messages/{running['id']}/cancel"
+    key = {"Authorization": f"Bearer {place.key}"}
+    httpx.post(path, headers=key, trust_env=False).raise_for_status()
+    place.client.wait_for_end(running["id"], 30, pause=0.2)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
