@@ -55,7 +55,9 @@ class Carrier:
         When cancelled, returns at once what that means for the request.
         """
         if deadline <= self._now():
-            return NotProcessed("unsent", "no time was left to send it")
+            held = self._clients.get(self._route(request)[0])
+            fault = "unsent" if held and held.client.is_connected() else "connect"
+            return NotProcessed(fault, "no time was left to send it")
         try:
             held = self._client_of(request)
         except (OSError, ValueError) as error:

@@ -18,9 +18,8 @@ from firebase_admin._http_client import METRICS_HEADERS, GoogleAuthCredentialFlo
 from firebase_admin._retry import HttpxRetry, HttpxRetryTransport
 
 from delivery.sdk.fcm_message import to_message
-from delivery.sdk.http_client import TRIP, open_http
+from delivery.sdk.http_client import TRIP, classify, open_http
 from delivery.sdk.trip import Trip, UnsupportedError
-from delivery.sdk.trust import failure
 from delivery.transport import Endpoint, Request, Result
 
 PATH = re.compile(r"/v1/projects/[^/?]+/messages:send")
@@ -90,7 +89,7 @@ class FcmClient:
         if trip.answer is not None:
             return trip.answer
         cause = getattr(error, "cause", None) or error or LookupError("no answer")
-        return failure(cause, written=trip.written, connected=self._connected)
+        return classify(cause, trip, connected=self._connected)
 
     async def close(self) -> None:
         """Close the connections."""

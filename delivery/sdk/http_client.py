@@ -8,7 +8,7 @@ import httpx
 from delivery.sdk.gate import Gate
 from delivery.sdk.trip import Trip
 from delivery.sdk.trust import failure
-from delivery.transport import Answer, Result
+from delivery.transport import Ambiguous, Answer, NotProcessed, Result
 
 TRIP: ContextVar[Trip] = ContextVar("trip")
 _FAILURES = {"connection.connect_tcp.failed", "connection.start_tls.failed"}
@@ -70,6 +70,12 @@ def open_http(connect_timeout_seconds: float, **options: Any) -> httpx.AsyncClie
     )
 
 
+def classify(error: BaseException, trip: Trip, *, connected: bool) -> NotProcessed | Ambiguous:
+    """Classify what ended in an error of httpx; `connected` tells of the client, not the trip."""
+    is_about_connecting = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    return failure(error, written=trip.written, connected=connected and not is_about_connecting)
+
+
 class HttpClient:
     """Sends over HTTP/2 or HTTP/1.1, as the server likes; implements `delivery.sdk.trip.Client`."""
 
@@ -90,7 +96,7 @@ class HttpClient:
         try:
             await self._http.post(url, headers=list(headers), content=request.body)
         except Exception as error:  # noqa: BLE001 (errors of TLS and h2 come through as they are)
-            return failure(error, written=trip.written, connected=self._connected)
+            return classify(error, trip, connected=self._connected)
         finally:
             self._connected = self._connected or trip.written
         return trip.answer or failure(LookupError("no answer"), written=True, connected=True)

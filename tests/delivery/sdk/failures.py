@@ -44,6 +44,47 @@ FAILURES = {
         "they are noticed only when more arrives or the earlier requests end, and may end as "
         "`unknown` meanwhile",
     ),
+    "F-6": Failure(
+        FIREBASE,
+        "GOAWAY with requests beyond its last id",
+        "httpx sends them again by itself, at once, on another connection (none is processed "
+        "twice)",
+    ),
+    "F-7": Failure(
+        FIREBASE,
+        "a connection that the gateway closes while nothing is under way",
+        "is not noticed: the next pushes are written to it, and end as `unknown`",
+    ),
+    "F-8": Failure(
+        FIREBASE,
+        "a gateway whose TLS does not name HTTP/2 (no ALPN)",
+        "HTTP/1.1 is spoken to it",
+    ),
+    "F-9": Failure(
+        FIREBASE,
+        "settings that come late, or allow no stream",
+        "the first push is sent without waiting for them",
+    ),
+    "F-10": Failure(
+        FIREBASE,
+        "GOAWAY that says why",
+        "the words do not reach the operator",
+    ),
+    "F-11": Failure(
+        FIREBASE,
+        "no room in the gateway's window before the deadline, or a window made smaller",
+        "ends as `unknown`, although it was never written whole",
+    ),
+    "F-12": Failure(
+        FIREBASE,
+        "a connection that is lost while others wait for one of its streams",
+        "they all fail with it, instead of going over another one",
+    ),
+    "F-13": Failure(
+        FIREBASE,
+        "one address among several that swallows everything",
+        "the time of the first pushes goes there",
+    ),
     "A-1": Failure(
         AIOAPNS,
         "an error without a body",
@@ -102,9 +143,29 @@ FAILURES = {
         "is written with blanks between its parts, and so may be too large",
     ),
     "A-13": Failure(
-        AIOAPNS,
+        f"{AIOAPNS}, {FIREBASE}",
         "the gateway refuses our certificate",
         "may look like a connection that was lost: then the credential does not pause",
+    ),
+    "A-14": Failure(
+        AIOAPNS,
+        "a stream limit that is reached or lowered, or a lost connection",
+        "further connections are opened at once, instead of waiting",
+    ),
+    "A-15": Failure(
+        AIOAPNS,
+        "one address among several that swallows everything",
+        "the time of the first pushes goes there",
+    ),
+    "A-16": Failure(
+        AIOAPNS,
+        "connections that end as soon as they are open",
+        "are opened anew for each push: gateways take that for an attack",
+    ),
+    "A-17": Failure(
+        AIOAPNS,
+        "a header that it has no place for",
+        "the push is refused in words before it is sent",
     ),
 }
 

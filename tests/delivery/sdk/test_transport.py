@@ -153,7 +153,7 @@ def test_silence_is_ambiguous_and_the_next_request_gets_through(
     server = serve(Script(arrived=ignore))
     transport = carry(server)
 
-    silent = send(transport, [make(server, number, 0.5) for number in range(5)])
+    silent = send(transport, [make(server, number, 2.0) for number in range(5)])
     server.script = Script()
     heard = send(transport, [make(server, 9)])
 
@@ -217,6 +217,21 @@ def test_a_refused_connection_is_not_processed(carry: Carry, serve: Serve, make:
 
     assert {one.fault for one in results if isinstance(one, NotProcessed)} == {"connect"}
     assert len(results) == 10
+
+
+@each_client
+def test_a_gateway_that_goes_away_is_unreachable(serve: Serve, carry: Carry, make: Make) -> None:
+    server = serve()
+    transport = carry(server)
+    send(transport, [make(server)])
+
+    server.refuse_connections()
+    server.each(lambda connection: connection.reset())
+    send(transport, [make(server, 1)])
+    results = send(transport, [make(server, number) for number in range(2, 6)])
+
+    assert {one.fault for one in results if isinstance(one, NotProcessed)} == {"connect"}
+    assert len(results) == 4
 
 
 @each_client

@@ -12,24 +12,44 @@ from bench.faults.script import Script, greet
 from bench.faults.server import FaultServer, Options, serving
 from delivery.sandbox.credentials import make_apns_key, make_service_account
 from delivery.transport import Transport
-from tests.http2.behaviours.behaviours import EXPECTED_FAILURES, TRANSPORT_KINDS
+from tests.http2.behaviours.behaviours import EXPECTED_FAILURES
 from tests.http2.behaviours.driving import Sending
 from tests.http2.behaviours.gateways import PROJECT, Gateways
+from tests.http2.behaviours.sdk_failures import NOT_ASKED, SOMETIMES
 from tests.http2.behaviours.transports import MAKERS, SHAPES
 
 Serve = Callable[..., FaultServer]
 MakeTransport = Callable[..., Transport]
 
 
-@pytest.fixture(params=TRANSPORT_KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test over our own transport and, at length, over those of the SDKs."""
+    if "transport_kind" not in metafunc.fixturenames:
+        return
+    kinds = ("sdk",) if "gateways" in metafunc.fixturenames else ("aioapns", "firebase-admin")
+    others = [
+        pytest.param(kind, marks=pytest.mark.long)
+        for kind in kinds
+        if metafunc.function.__name__ not in NOT_ASKED[kind]
+    ]
+    metafunc.parametrize("transport_kind", ["http2", *others], indirect=True)
+
+
+@pytest.fixture
 def transport_kind(request: pytest.FixtureRequest) -> str:
     """Each transport in turn; what one is known to fail at is expected of it."""
-    kind = str(request.param)
-    name = getattr(request.node, "originalname", request.node.name)
-    reason = EXPECTED_FAILURES.get(kind, {}).get(name)
-    if reason:
-        request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+    kind, name = str(request.param), request.node.originalname
+    case = f"{name}[{_case(request.node.name[len(name) + 1 : -1], kind)}]"
+    for failures, strict in ((EXPECTED_FAILURES, True), (SOMETIMES, False)):
+        reason = failures.get(kind, {}).get(case) or failures.get(kind, {}).get(name)
+        if reason:
+            request.node.add_marker(pytest.mark.xfail(reason=reason, strict=strict))
     return kind
+
+
+def _case(parameters: str, kind: str) -> str:
+    """Return the parameters of a test but its transport."""
+    return parameters.removeprefix(f"{kind}-").removesuffix(f"-{kind}")
 
 
 @pytest.fixture

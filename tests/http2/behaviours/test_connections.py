@@ -221,7 +221,7 @@ def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[Any, ...]) ->
     genuine = socket.getaddrinfo
 
     def look_up(host: Any, port: Any, *rest: Any, **named: Any) -> Any:
-        if host != NAME:
+        if host not in {NAME, NAME.encode()}:
             return genuine(host, port, *rest, **named)
         return [
             (socket.AF_INET6 if ":" in one[0] else socket.AF_INET, socket.SOCK_STREAM, 6, "", one)

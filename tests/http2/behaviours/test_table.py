@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+from tests.delivery.sdk.failures import FAILURES
 from tests.http2.behaviours.behaviours import (
     BEHAVIOURS,
     EXPECTED_FAILURES,
     TRANSPORT_KINDS,
     holds_for,
+    table,
 )
+from tests.http2.behaviours.sdk_failures import NOT_ASKED, SOMETIMES
 from tests.http2.behaviours.transports import MAKERS, SHAPES
 
 HERE = Path(__file__).parent
@@ -67,7 +70,12 @@ def test_our_own_transport_is_expected_to_hold_them_all() -> None:
 
 
 def test_failures_are_expected_of_transports_and_tests_that_exist() -> None:
-    assert EXPECTED_FAILURES.keys() <= set(TRANSPORT_KINDS)
-    assert MAKERS.keys() == SHAPES.keys() == set(TRANSPORT_KINDS)
-    for failures in EXPECTED_FAILURES.values():
-        assert failures.keys() <= listed()
+    assert MAKERS.keys() == SHAPES.keys() == EXPECTED_FAILURES.keys() == set(TRANSPORT_KINDS)
+    for failures in (*EXPECTED_FAILURES.values(), *SOMETIMES.values()):
+        assert {case.partition("[")[0] for case in failures} <= listed()
+        assert set(failures.values()) <= FAILURES.keys()
+    assert set().union(*NOT_ASKED.values()) <= listed()
+
+
+def test_the_docs_show_for_whom_each_behaviour_holds() -> None:
+    assert table() in (ROOT / "docs" / "reference" / "transports.md").read_text()
