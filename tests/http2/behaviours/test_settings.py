@@ -1,5 +1,6 @@
 """Limits that the gateway sets: behaviours 1 to 5, 13 and 16."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -97,6 +98,10 @@ def test_a_limit_lowered_below_what_is_open_holds_new_streams_back(
     sending.pump_until(acknowledged(server, 2))
 
     sending.submit(20)
+    # Long enough for a pool that would answer a lowered limit with more connections.
+    waited = threading.Event()
+    server.call(lambda: server.loop.later(0.2, waited.set))
+    sending.pump_until(waited.is_set)
     server.call(holding.release(29))
     sending.pump_until(lambda: len(sending.results()) == 29)
     began = server.record.began
