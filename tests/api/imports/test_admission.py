@@ -39,8 +39,12 @@ def app(here: Doors) -> AppDoors:
     return here.new_app()
 
 
-def upload(app: AppDoors, data: bytes = b"external_id\nu1\n", **headers: str) -> httpx2.Response:
-    given = {**app.server, "Content-Type": "text/csv", **headers}
+def upload(
+    app: AppDoors, data: bytes = b"external_id\nu1\n", key: str | None = None
+) -> httpx2.Response:
+    given = {**app.server, "Content-Type": "text/csv"}
+    if key is not None:
+        given["Idempotency-Key"] = key
     return app.client.post(_PATH, headers=given, content=data)
 
 
@@ -134,12 +138,12 @@ def test_no_larger_uploads_of_an_app_wait_together_than_may(here: Doors, app: Ap
 
 
 def test_a_repetition_under_its_key_needs_no_room(app: AppDoors) -> None:
-    first = upload(app, **{"Idempotency-Key": "once"})
+    first = upload(app, key="once")
     for _ in range(2):
         upload(app)
 
-    again = upload(app, **{"Idempotency-Key": "once"})
-    other = upload(app, **{"Idempotency-Key": "another"})
+    again = upload(app, key="once")
+    other = upload(app, key="another")
 
     assert again.json() == first.json()
     assert again.status_code == 202
@@ -148,7 +152,7 @@ def test_a_repetition_under_its_key_needs_no_room(app: AppDoors) -> None:
 
 def test_uploads_that_come_at_once_are_counted_one_by_one(here: Doors, app: AppDoors) -> None:
     def knock(_number: int) -> int:
-        return upload(app, **{"Idempotency-Key": f"key-{_number}"}).status_code
+        return upload(app, key=f"key-{_number}").status_code
 
     with ThreadPoolExecutor(8) as threads:
         statuses = list(threads.map(knock, range(8)))
