@@ -230,7 +230,9 @@ def hypercorn(folder: Path) -> Iterator[Served]:
 
     def make(port: int, files: AuthorityFiles) -> Sequence[str]:
         tls = ["--certfile", str(files.server), "--keyfile", str(files.server_key)]
-        bind = ["--bind", f"127.0.0.1:{port}"]
+        # Beyond so many requests on a connection it hangs up, with answers under way.
+        (folder / "hypercorn.toml").write_text("keep_alive_max_requests = 1000000\n")
+        bind = ["--config", "hypercorn.toml", "--bind", f"127.0.0.1:{port}"]
         return _python(folder, "hypercorn", *bind, *tls, "echo_app:app")
 
     with running(folder, make, lambda: lines_of(folder / "pushes.log")) as served:
