@@ -90,12 +90,8 @@ def encode(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
     shape = _shape(
         push.notification,
         traits(push),
-        push.kind,
-        push.topic,
-        push.expires_at,
-        push.collapse_id,
-        push.priority,
-        bundle_id,
+        (push.kind, push.topic, bundle_id),
+        (push.expires_at, push.collapse_id, push.priority),
     )
     if shape is not None and token.isascii() and token.isalnum():
         body = shape.mould.cast(push)
@@ -138,19 +134,15 @@ def _unlimited(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
 
 # Each window of a message brings the same arguments: texts alone differ between its recipients.
 @lru_cache(maxsize=256)
-def _shape(  # noqa: PLR0913, PLR0917 (all that a request depends on beside its recipient)
+def _shape(
     notification: Notification,
     found: Traits | None,
-    kind: str,
-    topic: str | None,
-    expires_at: datetime,
-    collapse_id: str | None,
-    priority: str,
-    bundle_id: str | None,
+    target: tuple[str, str | None, str | None],
+    delivery: tuple[datetime, str | None, str],
 ) -> _Shape | None:
-    push = Push(
-        "", "", "", kind, "", topic, notification, expires_at, collapse_id, priority
-    )  # fmt: skip
+    kind, topic, bundle_id = target
+    expires_at, collapse_id, priority = delivery
+    push = Push("", "", "", kind, "", topic, notification, expires_at, collapse_id, priority)
     sample = _unlimited(marked(push, found), bundle_id)
     if isinstance(sample, Unsendable):
         # It takes the recipient's own push to say why.

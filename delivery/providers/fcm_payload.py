@@ -32,12 +32,8 @@ def encode(push: Push, project_id: str, now: datetime) -> Encoded | Unsendable:
     mould = _mould(
         push.notification,
         traits(push),
-        push.kind,
-        push.platform,
-        push.expires_at,
-        push.collapse_id,
-        push.priority,
-        _seconds_left(push, now),
+        (push.kind, push.platform),
+        (push.expires_at, push.collapse_id, push.priority, _seconds_left(push, now)),
     )
     body = mould.cast(push) if mould is not None else None
     # FCM counts no more than is in the body, so what fits as a whole needs no counting.
@@ -66,19 +62,15 @@ def encode_alone(push: Push, project_id: str, now: datetime) -> Encoded | Unsend
 # Each window of a message brings the same arguments for a second: texts alone differ between its
 # recipients.
 @lru_cache(maxsize=256)
-def _mould(  # noqa: PLR0913, PLR0917 (all that a body depends on beside its recipient)
+def _mould(
     notification: Notification,
     found: Traits | None,
-    kind: str,
-    platform: str,
-    expires_at: datetime,
-    collapse_id: str | None,
-    priority: str,
-    seconds_left: int,
+    target: tuple[str, str],
+    delivery: tuple[datetime, str | None, str, int],
 ) -> Mould | None:
-    push = Push(
-        "", "", "", kind, platform, None, notification, expires_at, collapse_id, priority
-    )  # fmt: skip
+    kind, platform = target
+    expires_at, collapse_id, priority, seconds_left = delivery
+    push = Push("", "", "", kind, platform, None, notification, expires_at, collapse_id, priority)
     message = _message(marked(push, found), seconds_left)
     if kind not in _KINDS or isinstance(message, Unsendable) or _over_collapse_limit(message):
         # It takes the recipient's own push to say why.
