@@ -296,4 +296,5 @@ class Connection:
             if not size or stream.window > frames.LARGEST_WINDOW:
                 words = "a stream window out of bounds"
                 self._cancel(stream_id, frames.FLOW_CONTROL_ERROR, words)
-        self._continue()
+        if self._unsent:
+            self._continue()
