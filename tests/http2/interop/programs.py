@@ -20,7 +20,7 @@ INSTALL = "apt-get install --yes --no-install-recommends"
 # Debian keeps servers where only root's PATH leads.
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 _READY_SECONDS = 20.0
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class Served:
     def tell(self, number: signal.Signals) -> None:
         """Send a signal to the server."""
         self.process.send_signal(number)
+
+    def end(self) -> None:
+        """Let the server end by itself for a while, then kill what is left of it."""
+        _stop(self.process)
 
     def pushes_when(self, expected: int) -> list[str]:
         """Return the record once it has so many entries; servers write it when they like."""
@@ -68,7 +72,12 @@ def running(
     log = folder / "server.log"
     with log.open("wb") as words:
         process = subprocess.Popen(
-            make(port, files), cwd=folder, stdin=subprocess.DEVNULL, stdout=words, stderr=words
+            make(port, files),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
         )
     try:
         _wait_for(port, process, log)
@@ -88,11 +97,12 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    # Workers may outlive a master that was killed, or that waits for them.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def lines_of(path: Path, *, start: str = "") -> list[str]:

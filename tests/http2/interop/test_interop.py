@@ -190,7 +190,7 @@ def test_what_is_said_of_pushes_holds_when_a_server_ends_under_load(
         served.tell(how)
         drain(pushes.transport, 60)
         pushes.transport.close()
-        served.process.wait(20)
+        served.end()
 
         counted = numbers(served.pushes())
         assert len(pushes.results) == 2_000
