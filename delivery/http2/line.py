@@ -8,7 +8,7 @@ from delivery.tls.wire import Wire
 
 # A peer that is silent for so long while requests are open is asked for a sign of life, but not
 # more often than gateways bear.
-_SILENCE_SECONDS = 15.0
+_SILENCE_SECONDS = 5.0
 _BETWEEN_PINGS_SECONDS = 60.0
 _PATIENCE_SECONDS = 10.0
 
