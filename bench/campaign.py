@@ -141,10 +141,28 @@ def _devices(count: int) -> Iterator[tuple[object, ...]]:
     for number in range(count):
         if number % 3:
             token = fcm_token("accepted", number)
-            yield f"bench-{number:07}", f"p{number}", "android", "fcm", "token", "", token, "granted"
+            yield (
+                f"bench-{number:07}",
+                f"p{number}",
+                "android",
+                "fcm",
+                "token",
+                "",
+                token,
+                "granted",
+            )
         else:
             token = apns_token("accepted", number)
-            yield f"bench-{number:07}", f"p{number}", "ios", "apns", "alert", "production", token, "granted"
+            yield (
+                f"bench-{number:07}",
+                f"p{number}",
+                "ios",
+                "apns",
+                "alert",
+                "production",
+                token,
+                "granted",
+            )
 
 
 def _watch(bench: Bench, worker: psutil.Process, message_id: str) -> tuple[dict[str, Any], float]:
