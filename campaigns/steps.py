@@ -38,16 +38,17 @@ def _short(text: str) -> str:
 
 
 def _number(value: Any) -> Any:
-    if type(value) not in {int, float} or not -_BIG < value < _BIG:
-        raise OddError
-    return value
+    kind = type(value)
+    if (kind is int or kind is float) and -_BIG < value < _BIG:
+        return value
+    raise OddError
 
 
 def plain(value: Any) -> str:
-    """Return the text of a value that is put into a template."""
-    if value is None or type(value) is bool:
+    """Return the text of a value, not a text itself, that is put into a template."""
+    if value is None or value is True or value is False:
         return str(value)
-    return _text(value) if type(value) is str else str(_number(value))
+    return str(_number(value))
 
 
 def _default(default_value: Any = "", boolean: Any = False) -> Step:  # noqa: FBT002 (as Jinja2 has it)
@@ -59,6 +60,13 @@ def _default(default_value: Any = "", boolean: Any = False) -> Step:  # noqa: FB
 
 def _on_text(method: Callable[[str], str]) -> Callable[[], Step]:
     return lambda: lambda value: method(_text(value))
+
+
+def _title(text: str) -> str:
+    # Words are parted by blanks, hyphens and brackets alone, and none of those is in one word.
+    if text.isalnum():
+        return text[0].upper() + text[1:].lower()
+    return jinja_filters.do_title(text)
 
 
 def _trim(chars: str | None = None) -> Step:
@@ -113,6 +121,8 @@ def _join(d: str = "") -> Step:
 
 def _int(default: int = 0) -> Step:
     def step(value: Any) -> Any:
+        if type(value) is int:
+            return _number(value)
         if type(value) is not str:
             _number(value)
         return _number(jinja_filters.do_int(value, default))
@@ -139,7 +149,7 @@ _MAKERS: Mapping[str, Callable[..., Step]] = MappingProxyType(
         "lower": _on_text(str.lower),
         "replace": _replace,
         "round": _round,
-        "title": _on_text(jinja_filters.do_title),
+        "title": _on_text(_title),
         "trim": _trim,
         "truncate": _truncate,
         "upper": _on_text(str.upper),
