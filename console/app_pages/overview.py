@@ -33,7 +33,7 @@ def show(frame: Frame) -> None:
     @st.fragment(run_every=_EVERY_SECONDS)
     def live() -> None:
         session.show_said()
-        with session.plain_words():
+        with st.container(), session.plain_words():
             _chart(frame, *_SPANS[span or "15 minutes"])
         with session.plain_words():
             _messages(frame)

@@ -50,9 +50,11 @@ def show_progress(message: Message) -> None:
         share = ended / message.targeted if message.targeted else 1.0
         text = f"It {words}: {ended:,} of {message.targeted:,} recipients have ended."
         st.progress(min(share, 1.0), text=text)
-    for waiting in message.waiting:
-        words = waits_for(waiting.reason, waiting.words)
-        st.caption(f":material/hourglass: {waiting.recipients:,} wait. {literal(words)}")
+    # In a place of their own: what comes and goes here must not shut what stands open below.
+    with st.container():
+        for waiting in message.waiting:
+            words = waits_for(waiting.reason, waiting.words)
+            st.caption(f":material/hourglass: {waiting.recipients:,} wait. {literal(words)}")
 
 
 def show_buttons(client: Client, message: Message) -> None:

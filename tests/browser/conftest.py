@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.commands.app import create_app
 from api.demo.client import DemoClient
@@ -41,6 +41,8 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.skip("there is no Chromium: apt-get install --yes chromium")
+    # A machine with other work is slow, not wrong.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         # Its own sandbox needs rights that containers do not give; it only meets our pages.
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -48,11 +50,11 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def place(
     urls: Urls, template: str, sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    """The platform with everything that runs in production; tests leave its people as they are."""
+    """The platform with everything that runs in production, on free ports."""
     sandbox_process.control.default_profile()
     with cloned(urls.database_url, template) as database_url:
         platform = Platform(

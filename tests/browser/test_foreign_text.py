@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from api.demo.client import DemoClient
 from delivery.sandbox.tokens import fcm_token
 from tests.browser.conftest import Place
-from tests.browser.steps import calm, go, sign_in, type_in
+from tests.browser.steps import calm, go, heading, sign_in, type_in
 
 NASTY = (
     "http://evil.test/a.png www.evil.test x@evil.test :material/bolt: :streamlit: :rocket: "
@@ -85,6 +85,10 @@ def compose(page: Page) -> list[str]:
 def look(page: Page, name: str, times: int) -> list[str]:
     """Go to a page and return what became live there."""
     go(page, name)
+    if name == "Apps and keys":
+        page.get_by_role("tab", name="Credentials").wait_for()
+    if name == "Overview":
+        heading(page, "The newest that ended")
     calm(page)
     return texts(page, times)
 

@@ -100,26 +100,6 @@ def find_why_somebody_got_nothing(page: Page, place: Place) -> None:
     expect(page.get_by_text("Notifications are switched off on this device.").first).to_be_visible()
 
 
-def test_a_new_rate_is_typed_in_peace_while_the_overview_lives(page: Page, place: Place) -> None:
-    sign_in(page, place)
-    send_to_everybody(page, "Slowly", rate="5")
-    message_id = place.client.messages()[0]["id"]
-    go(page, "Overview")
-    heading(page, "Overview")
-    page.get_by_role("button", name="Rate: 5 a second").click()
-    field = page.get_by_label("At most so many a second", exact=True)
-
-    field.press_sequentially("400")
-    ended = page.get_by_text("recipients have ended").first
-    before = ended.inner_text()
-    expect(ended).not_to_have_text(before, timeout=20_000)
-    page.get_by_role("button", name="Set the rate").click()
-
-    expect(page.get_by_text("At most 400 a second from now on.").first).to_be_visible()
-    assert place.client.read(message_id)["rate_per_second"] == 400
-    place.client.wait_for_end(message_id, 60, pause=0.2)
-
-
 def test_every_page_is_usable_within_a_second_or_so(
     page: Page, place: Place, record_property: Callable[[str, object], None]
 ) -> None:
