@@ -163,7 +163,5 @@ def _shake_hands(plain: socket.socket, context: ssl.SSLContext, host: str, deadl
             with contextlib.suppress(OSError):
                 plain.sendall(outgoing.read())  # the alert that tells the peer why
             raise
-    if tls.selected_alpn_protocol() not in {"h2", None}:
-        raise ConnectionError("the gateway does not speak HTTP/2")
     plain.settimeout(0)
     return Wire(plain, tls, (incoming, outgoing))
