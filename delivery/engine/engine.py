@@ -17,7 +17,7 @@ from core.telemetry import log_event
 from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
-from delivery.engine.recorder import Recorded, record
+from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
 from delivery.engine.window import Window
 from delivery.messages import repository as messages
@@ -29,6 +29,8 @@ _STRAGGLER_SECONDS = 0.1
 _AWAY_SECONDS = 0.25
 _DEFECT_PAUSE_SECONDS = 30.0
 _PUMP_SECONDS = 0.01
+# While a step is being recorded: what waits for it shall not wait for an answer, too.
+_PUMP_RECORDING_SECONDS = 0.001
 _CLAIM_PAUSE_SECONDS = 0.1
 # A window that waited longer than this reads its control row again before it leaves.
 _CONTROL_SECONDS = 0.25
@@ -67,6 +69,7 @@ class Engine:
         self._opener = opener
         self._sender = sender
         self._options = options
+        self._recorder = Recorder(database, options.lease_seconds)
         self._chunks: list[OpenChunk] = []
         self._claim_after = 0.0
         self._away_until = 0.0
@@ -94,6 +97,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the connections to gateways; nothing may run any more."""
+        self._recorder.close()
         self._transport.close()
 
     def _claim(self) -> None:
@@ -137,6 +141,7 @@ class Engine:
                 is_over = True
             if is_over:
                 self._chunks.remove(chunk)
+                self._recorder.forget(chunk)
                 finished += 1
         return finished
 
@@ -186,15 +191,17 @@ class Engine:
         return not chunk.at_least_once
 
     def _record(self, chunk: OpenChunk) -> bool:
-        before = time.monotonic()
-        result = record(self._database, chunk, self._options.lease_seconds)
+        found = self._recorder.record(chunk)
+        if found is None:
+            return False
+        result, began = found
         if result is Recorded.AWAY:
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return False
         if result is Recorded.LOST:
             return True
         now = time.monotonic()
-        is_done = chunk.recorded(before + self._options.lease_seconds, now)
+        is_done = chunk.recorded(began + self._options.lease_seconds, now)
         if is_done:
             self._finish(chunk)
         return is_done
@@ -242,8 +249,11 @@ class Engine:
             return False
 
     def _wait(self) -> None:
+        is_recording = self._recorder.is_busy()
         if self._transport.in_flight():
-            self._transport.pump(_PUMP_SECONDS)
+            self._transport.pump(_PUMP_RECORDING_SECONDS if is_recording else _PUMP_SECONDS)
+        elif is_recording:
+            self._recorder.wait(_PUMP_SECONDS)
         elif self._is_waiting():
             time.sleep(_PUMP_SECONDS)
 

@@ -1,6 +1,8 @@
 """Recording steps: one transaction each, repeated until PostgreSQL says what became of it."""
 
 import logging
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
 
 import psycopg
@@ -16,6 +18,8 @@ from delivery.engine.open_chunk import OpenChunk
 
 _LOGGER = logging.getLogger(__name__)
 _DEADLOCK_TRIES = 3
+# Of the connections of a worker one is left to the engine's thread.
+_THREADS = 2
 
 
 class Recorded(Enum):
@@ -26,16 +30,71 @@ class Recorded(Enum):
     AWAY = auto()  # PostgreSQL does not answer: keep the outcomes and try again
 
 
+class Recorder:
+    """Records steps beside the engine's thread, which sends meanwhile: COMMIT waits for the disk.
+
+    One step of a chunk at a time, several chunks together. A chunk that waits for its step takes
+    answers, but opens no window and sends none.
+    """
+
+    def __init__(self, database: Engine, lease_seconds: float) -> None:
+        self._database = database
+        self._lease_seconds = lease_seconds
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="recorder")
+        self._pending: dict[OpenChunk, tuple[Future[Recorded], float]] = {}
+
+    def record(self, chunk: OpenChunk) -> tuple[Recorded, float] | None:
+        """Return what became of the chunk's step, and when it began; None while it is under way.
+
+        Starts the step when none is under way. The moment is monotonic: the lease counts from it.
+        """
+        pending = self._pending.get(chunk)
+        if pending is None:
+            began, is_repeat = time.monotonic(), chunk.attempted is not None
+            chunk.build_step()
+            future = self._threads.submit(
+                _settle, self._database, chunk, self._lease_seconds, is_repeat=is_repeat
+            )
+            self._pending[chunk] = (future, began)
+            return None
+        future, began = pending
+        if not future.done():
+            return None
+        del self._pending[chunk]
+        return future.result(), began
+
+    def forget(self, chunk: OpenChunk) -> None:
+        """Ask no more about a chunk; a step that is under way may still hold."""
+        self._pending.pop(chunk, None)
+
+    def is_busy(self) -> bool:
+        """Tell whether any step is under way."""
+        return bool(self._pending)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until one of the steps under way is through, at most `seconds`."""
+        futures = [future for future, _ in self._pending.values()]
+        wait(futures, seconds, return_when=FIRST_COMPLETED)
+
+    def close(self) -> None:
+        """Wait for what is under way and end the threads."""
+        self._threads.shutdown()
+
+
 def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
     """Record the chunk's present step; after a lost COMMIT, find out first whether it held."""
     is_repeat = chunk.attempted is not None
-    step = chunk.build_step()
+    chunk.build_step()
+    return _settle(engine, chunk, lease_seconds, is_repeat=is_repeat)
+
+
+def _settle(engine: Engine, chunk: OpenChunk, lease_seconds: float, *, is_repeat: bool) -> Recorded:
     try:
         if is_repeat:
             standing = _standing(engine, chunk)
             if standing is not None:
                 return standing
-        held = _record(engine, chunk, step, lease_seconds)
+        held = _write(engine, chunk, chunk.build_step(), lease_seconds)
     except (psycopg.Error, DBAPIError, PoolTimeoutError) as error:
         log_event(
             _LOGGER, "chunk.record_failed", chunk_id=chunk.lease.id, error=type(error).__name__
@@ -51,7 +110,7 @@ def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
     return Recorded.LOST
 
 
-def _record(engine: Engine, chunk: OpenChunk, step: Step, lease_seconds: float) -> bool:
+def _write(engine: Engine, chunk: OpenChunk, step: Step, lease_seconds: float) -> bool:
     given = (chunk.lease, chunk.cursor, step, lease_seconds)
     with driver_connection(engine) as connection:
         for _ in range(_DEADLOCK_TRIES - 1):

@@ -12,7 +12,7 @@ from core.database import driver_connection
 from delivery.chunks import recording_repository
 from delivery.chunks.chunk import CredentialVerdict, Ended, TargetVerdict
 from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.recorder import Recorded, record
+from delivery.engine.recorder import Recorded, Recorder, record
 from delivery.engine.verdict import Decision
 from delivery.engine.window import Addressed, Window
 from tests.deadlines import wait_until
@@ -24,6 +24,13 @@ STATES = "SELECT state, count(*) FROM ledger GROUP BY state ORDER BY state"
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+# Ends the session of whoever updates a chunk, as a server that shuts down does.
+END_SESSIONS = (
+    "CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$; "
+    "CREATE TRIGGER away BEFORE UPDATE ON chunk FOR EACH ROW EXECUTE FUNCTION end_session()"
 )
 
 
@@ -55,12 +62,7 @@ def test_a_commit_whose_answer_was_lost_is_found(held: Held) -> None:
 def test_a_step_waits_while_the_connection_is_lost(held: Held) -> None:
     chunk = walk(held)
     chunk.accept(chunk.departed[0], 0, "a")
-    # A server that shuts down ends the session of a statement like this.
-    held.change(
-        "CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$; "
-        "CREATE TRIGGER away BEFORE UPDATE ON chunk FOR EACH ROW EXECUTE FUNCTION end_session()"
-    )
+    held.change(END_SESSIONS)
 
     lost = record(held.database, chunk, LEASE_SECONDS)
     held.change("DROP TRIGGER away ON chunk")
@@ -132,3 +134,51 @@ def test_a_deadlock_is_tried_again_at_once(held: Held) -> None:
         ("retired",)
     ]
     assert held.read(STATES) == [("gone", 1)]
+
+
+def test_answers_come_in_while_a_step_is_being_recorded(held: Held) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    recorder = Recorder(held.database, LEASE_SECONDS)
+    with held.database.begin() as other:
+        other.execute(text("SELECT FROM chunk FOR UPDATE"))
+        began = time.monotonic()
+        first = recorder.record(chunk)
+        chunk.accept(chunk.departed[0], 1, "b")
+        second = recorder.record(chunk)
+        is_busy = recorder.is_busy()
+
+    recorder.wait(20)
+    found = recorder.record(chunk)
+    chunk.recorded(chunk.lease_until, 0.0)
+    step = chunk.build_step()
+    recorder.close()
+
+    assert (first, second, is_busy) == (None, None, True)
+    assert found is not None
+    assert found[0] is Recorded.COMMITTED
+    assert began <= found[1] < began + 1
+    assert held.read(STATES) == [("accepted", 1)]
+    assert (step.accepted, step.gateway_ids) == ([1], ["b"])
+
+
+def test_a_step_that_failed_is_begun_again_by_the_next_call(held: Held) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    recorder = Recorder(held.database, LEASE_SECONDS)
+    held.change(END_SESSIONS)
+
+    recorder.record(chunk)
+    recorder.wait(20)
+    lost = recorder.record(chunk)
+    held.change("DROP TRIGGER away ON chunk")
+    recorder.record(chunk)
+    recorder.wait(20)
+    again = recorder.record(chunk)
+    recorder.close()
+
+    assert lost is not None
+    assert again is not None
+    assert (lost[0], again[0]) == (Recorded.AWAY, Recorded.COMMITTED)
+    assert not recorder.is_busy()
+    assert held.read(STATES) == [("accepted", 1)]
