@@ -13,7 +13,8 @@ CLOSE_SECONDS = 0.5
 RATE_STRETCH_SECONDS = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+# One is made for every push, and freezing it would take four times as long.
+@dataclass(slots=True)
 class Addressed:
     """An encoded push and the recipient it is for."""
 
