@@ -33,6 +33,14 @@ END_SESSIONS = (
     "CREATE TRIGGER away BEFORE UPDATE ON chunk FOR EACH ROW EXECUTE FUNCTION end_session()"
 )
 
+# A step stops with its target locked while somebody holds the advisory lock.
+STOP_AT_TARGETS = (
+    "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; "
+    "CREATE TRIGGER stop BEFORE UPDATE ON target FOR EACH ROW "
+    "WHEN (NEW.state = 'retired') EXECUTE FUNCTION stop()"
+)
+
 
 def walk(held: Held) -> OpenChunk:
     """Return a chunk whose first window of two has left."""
@@ -90,24 +98,20 @@ def test_a_row_that_is_there_already_is_a_defect_that_shows(
     assert held.read(STATES) == [("unknown", 1)]
 
 
+def gone(target: int) -> Decision:
+    """Return an end that changes both a target and the credential."""
+    return Decision(
+        end=Ended(0, "gone", "UNREGISTERED"),
+        target=TargetVerdict(target, "retired", "UNREGISTERED", datetime.now(UTC)),
+        credential=CredentialVerdict("quota", "", freeze_seconds=60.0),
+    )
+
+
 def test_a_deadlock_is_tried_again_at_once(held: Held) -> None:
     chunk = walk(held)
     target = held.read("SELECT min(id) FROM target")[0][0]
-    chunk.answer(
-        chunk.departed[0],
-        Decision(
-            end=Ended(0, "gone", "UNREGISTERED"),
-            target=TargetVerdict(target, "retired", "UNREGISTERED", datetime.now(UTC)),
-            credential=CredentialVerdict("quota", "", freeze_seconds=60.0),
-        ),
-    )
-    # The step stops with the target locked until the other transaction waits for it.
-    held.change(
-        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; "
-        "CREATE TRIGGER stop BEFORE UPDATE ON target FOR EACH ROW "
-        "WHEN (NEW.state = 'retired') EXECUTE FUNCTION stop()"
-    )
+    chunk.answer(chunk.departed[0], gone(target))
+    held.change(STOP_AT_TARGETS)
 
     with (
         ThreadPoolExecutor(2) as pool,
