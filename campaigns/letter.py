@@ -23,6 +23,7 @@ from delivery.states import SuppressedReason
 # What is kept of one text together, and of one recipient at most.
 _MOST_CHARACTERS = 131_072
 _LONG = 4_096
+_OVERHEAD = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class _Text:
             return _Done(spent(), text)
 
     def _keep(self, key: tuple[str | None, ...], done: _Done) -> None:
-        size = 100 + len(done.text) + sum(len(part) for part in key if part)
+        size = _OVERHEAD + len(done.text) + sum(len(part) for part in key if part)
         if size > _LONG:
             return
         self._room -= size
@@ -95,20 +96,34 @@ class _Text:
         self._kept[key] = done
 
 
+class _Shared:
+    """The texts of a message: a field without overrides is one text for all platforms."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._texts: dict[tuple[str, str, bool], _Text] = {}
+
+    def text(self, source: _Source, *, may_be_simple: bool = True) -> _Text:
+        key = source.name, source.text, may_be_simple
+        if key not in self._texts:
+            self._texts[key] = _Text(source, self.layout, may_be_simple=may_be_simple)
+        return self._texts[key]
+
+
 class Letter:
     """What the recipients on one platform get."""
 
     def __init__(
-        self, content: Mapping[str, Any], sources: Sequence[_Source], layout: Layout
+        self, content: Mapping[str, Any], sources: Sequence[_Source], shared: "_Shared"
     ) -> None:
-        self._content, self._layout, self._sources = content, layout, sources
+        self._content, self._layout, self._sources = content, shared.layout, sources
         self._notification = with_blanks(content)
-        self._texts = [_Text(source, layout) for source in sources]
+        self._texts = [shared.text(source) for source in sources]
         self._cost = sum(text.simple.cost for text in self._texts if text.simple)
         if self._cost > BUDGET // 2:
             # What simple templates cost is counted high; here it takes an exact count.
             self._cost = 0
-            self._texts = [_Text(source, layout, may_be_simple=False) for source in sources]
+            self._texts = [shared.text(source, may_be_simple=False) for source in sources]
 
     def write(self, facts: Facts) -> Rendered | Skipped:
         """Return what the recipient with these facts gets, or why it gets nothing."""
@@ -148,9 +163,9 @@ class Book:
             for platform, one in contents.items()
         }
         self.layout = Layout.of(source.uses for listed in sources.values() for source in listed)
+        shared = _Shared(self.layout)
         self._letters = {
-            platform: Letter(one, sources[platform], self.layout)
-            for platform, one in contents.items()
+            platform: Letter(one, sources[platform], shared) for platform, one in contents.items()
         }
 
     def letter(self, platform: str) -> Letter:
