@@ -51,10 +51,8 @@ class Recorder:
         pending = self._pending.get(chunk)
         if pending is None:
             began, is_repeat = time.monotonic(), chunk.attempted is not None
-            chunk.build_step()
-            future = self._threads.submit(
-                _settle, self._database, chunk, self._lease_seconds, is_repeat=is_repeat
-            )
+            given = (self._database, chunk, chunk.build_step(), self._lease_seconds)
+            future = self._threads.submit(_settle, *given, is_repeat=is_repeat)
             self._pending[chunk] = (future, began)
             return None
         future, began = pending
@@ -84,17 +82,20 @@ class Recorder:
 def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
     """Record the chunk's present step; after a lost COMMIT, find out first whether it held."""
     is_repeat = chunk.attempted is not None
-    chunk.build_step()
-    return _settle(engine, chunk, lease_seconds, is_repeat=is_repeat)
+    return _settle(engine, chunk, chunk.build_step(), lease_seconds, is_repeat=is_repeat)
 
 
-def _settle(engine: Engine, chunk: OpenChunk, lease_seconds: float, *, is_repeat: bool) -> Recorded:
+def _settle(
+    engine: Engine, chunk: OpenChunk, step: Step, lease_seconds: float, *, is_repeat: bool
+) -> Recorded:
     try:
         if is_repeat:
             standing = _standing(engine, chunk)
             if standing is not None:
                 return standing
-        held = _write(engine, chunk, chunk.build_step(), lease_seconds)
+        # Where it was not held, an earlier try may have ended only while this one waited for it.
+        is_written = _write(engine, chunk, step, lease_seconds)
+        standing = Recorded.COMMITTED if is_written else _standing(engine, chunk)
     except (psycopg.Error, DBAPIError, PoolTimeoutError) as error:
         log_event(
             _LOGGER, "chunk.record_failed", chunk_id=chunk.lease.id, error=type(error).__name__
@@ -104,8 +105,8 @@ def _settle(engine: Engine, chunk: OpenChunk, lease_seconds: float, *, is_repeat
         # It would refuse the same step for ever: the lease runs out, and the policy decides.
         _LOGGER.exception("chunk.step_refused", extra={"chunk_id": chunk.lease.id})
         return Recorded.LOST
-    if held:
-        return Recorded.COMMITTED
+    if standing is Recorded.COMMITTED:
+        return standing
     log_event(_LOGGER, "chunk.lease_lost", chunk_id=chunk.lease.id)
     return Recorded.LOST
 

@@ -67,6 +67,30 @@ def test_a_commit_whose_answer_was_lost_is_found(held: Held) -> None:
     assert held.read(STATES) == [("accepted", 1)]
 
 
+def test_a_commit_that_comes_while_the_step_is_tried_again_is_found(held: Held) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    chunk.build_step()
+
+    with ThreadPoolExecutor(1) as pool, held.database.begin() as earlier:
+        # The first try, whose connection broke, still runs on the server.
+        earlier.execute(text("UPDATE chunk SET cursor = cursor + 1"))
+        recording = pool.submit(record, held.database, chunk, LEASE_SECONDS)
+        wait_until(lambda: held.read(WAITING) == [(1,)], 20, "the step waits for the first try")
+        earlier.commit()
+
+        assert recording.result(20) is Recorded.COMMITTED
+
+
+def test_a_step_of_a_chunk_that_somebody_else_holds_is_lost(held: Held) -> None:
+    chunk = walk(held)
+    chunk.accept(chunk.departed[0], 0, "a")
+    held.change("UPDATE chunk SET fence = fence + 1")
+
+    assert record(held.database, chunk, LEASE_SECONDS) is Recorded.LOST
+    assert held.read(STATES) == []
+
+
 def test_a_step_waits_while_the_connection_is_lost(held: Held) -> None:
     chunk = walk(held)
     chunk.accept(chunk.departed[0], 0, "a")
