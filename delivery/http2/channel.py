@@ -1,10 +1,10 @@
 """The connections to one endpoint and the requests that wait for them."""
 
 import random
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from selectors import BaseSelector
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from delivery.http2.connection import Connection
 from delivery.http2.line import Line
 from delivery.http2.stream import Finished
-from delivery.tls.dial import DialError, Route, dial, fault_of
+from delivery.tls.dial import DialError, Route, dial_in_thread, fault_of
 from delivery.tls.wire import Wire
 from delivery.transport import Done, Endpoint, NotProcessed, Request
 
@@ -28,7 +28,7 @@ _MOST_CREDIT = 16.0
 _TOO_LATE = NotProcessed("unsent", "no stream became free in time")
 _NO_CONNECTION = NotProcessed("connect", "no connection in time")
 
-Dialed = tuple["Channel", Wire | DialError]
+Dialed = Wire | DialError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Channel:
         endpoint: Endpoint,
         options: Options,
         finished: deque[Finished],
-        report: Callable[[Dialed], None],
+        report: Callable[["Channel", Dialed], None],
     ) -> None:
         self.waiting: deque[tuple[Request, Done, float]] = deque()
         self.lines: list[Line] = []
@@ -112,18 +112,10 @@ class Channel:
             self._credit -= self.dialing
             for _ in range(self.dialing):
                 self._turn += 1
-                threading.Thread(target=self._dial, args=(self._turn,), daemon=True).start()
+                report = partial(self._report, self)
+                dial_in_thread(self._endpoint, self._options.route, self._turn, report)
 
-    def _dial(self, turn: int) -> None:
-        outcome: Wire | DialError = DialError("connect", "a defect while dialing")
-        try:
-            outcome = dial(self._endpoint, self._options.route, turn)
-        except DialError as error:
-            outcome = error
-        finally:
-            self._report((self, outcome))
-
-    def dialed(self, outcome: Wire | DialError, selector: BaseSelector, now: float) -> None:
+    def dialed(self, outcome: Dialed, selector: BaseSelector, now: float) -> None:
         """Take what has become of an attempt to connect."""
         self.dialing -= 1
         if isinstance(outcome, DialError):
@@ -150,7 +142,7 @@ class Channel:
     def tick(self, now: float) -> None:
         """Look at the clock: deadlines, signs of life, connections nobody needs any more."""
         for line in self.lines:
-            line.tick(now)
+            line.tick(now, wanted=bool(self.waiting))
             idle = self.retired or now - line.used_at > self._options.idle_seconds
             if not line.ended and not line.connection.streams and idle and not self.waiting:
                 line.end("idle")

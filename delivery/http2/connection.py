@@ -14,14 +14,16 @@ from delivery.http2.stream import REFUSED, Finished, Stream
 from delivery.transport import Done, NotProcessed, Request
 
 _LARGEST_BODY = 65_536
+_MOST_LATE = 20
 _WHOLE_BLOCK = frames.END_HEADERS | frames.END_STREAM
 
 
 class Connection:
     """Holds the streams of a connection; results go to `finished`.
 
-    `limit` is how many streams the peer allows now, `highest_limit` the most it ever did.
-    `draining` says that it takes no new ones, `debug` what a GOAWAY said.
+    `limit` is how many streams the peer allows now, `highest_limit` the most it ever did;
+    `greeted` says that its SETTINGS are here, `draining` that it takes no new streams, `debug`
+    what a GOAWAY said.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Connection:
     ) -> None:
         self.streams: dict[int, Stream] = {}
         self.limit = self.highest_limit = self.answers = self.written = 0
-        self.draining = False
+        self.draining = self.greeted = False
         self.debug = self._rest = b""
         self.out = [frames.PREFACE]
         self._position = len(frames.PREFACE)
@@ -40,7 +42,7 @@ class Connection:
         self._initial_window = self._window = frames.DEFAULT_WINDOW
         self._max_frame = frames.SMALLEST_MAX_FRAME
         self._unsent: dict[int, Stream] = {}
-        self._received = 0
+        self._received = self._late = 0
         # The only kind of frame that may come next, when there is but one.
         self._awaited: int | None = frames.SETTINGS
         self._partial: tuple[int, int, bytes] = (0, 0, b"")
@@ -67,9 +69,8 @@ class Connection:
     def open(self, request: Request, done: Done, deadline: float) -> None:
         """Write a request as far as the windows allow; only when there is room."""
         block = self._writer.write(request.path, request.headers, request.varying)
-        if block is None:
-            words = f"its headers are larger than the {self._writer.limit} bytes the gateway takes"
-            self._finished.append((done, NotProcessed("too_large", words)))
+        if isinstance(block, NotProcessed):
+            self._finished.append((done, block))
             return
         stream_id, body = self._next_id, request.body
         self._next_id += 2
@@ -81,11 +82,12 @@ class Connection:
             kind, block = frames.CONTINUATION, block[most:]
         self._put(kind, frames.END_HEADERS, stream_id, block)
         if len(body) > min(most, self._window, self._initial_window):
-            stream.rest, stream.window = body, self._initial_window
+            stream.rest = body
             self._unsent[stream_id] = stream
             self._continue()
             return
         self._window -= len(body)
+        stream.window -= len(body)
         self._put(frames.DATA, frames.END_STREAM, stream_id, body)
         stream.end = self._position
 
@@ -93,7 +95,8 @@ class Connection:
         for stream_id, stream in list(self._unsent.items()):
             size = 1
             while size and not stream.end:
-                size = max(0, min(len(stream.rest), stream.window, self._window, self._max_frame))
+                window = min(self._initial_window + stream.window, self._window)
+                size = max(0, min(len(stream.rest), window, self._max_frame))
                 piece, left = stream.rest[:size], stream.rest[size:]
                 stream.rest = left
                 stream.window -= size
@@ -121,16 +124,15 @@ class Connection:
         self._put(frames.GOAWAY, 0, 0, frames.PAIR.pack(0, code))
 
     def expire(self, now: float) -> bool:
-        """End the streams whose deadline has passed.
-
-        Returns False when one of them still lies in `out`: it must not leave any more, so the
-        connection has to end.
-        """
+        """End the streams whose deadline has passed; False when one must not leave, but would."""
         late = [number for number, stream in self.streams.items() if stream.deadline <= now]
         if any(self.streams[stream_id].end > self.written for stream_id in late):
             return False
         for stream_id in late:
             self._cancel(stream_id, frames.CANCEL, "timeout")
+        # Whoever answers nothing any more gets nothing any more.
+        self._late += len(late)
+        self.draining = self.draining or self._late >= _MOST_LATE
         return True
 
     def end(self, words: str) -> None:
@@ -170,6 +172,8 @@ class Connection:
             if taker:
                 taker(stream_id & frames.LARGEST_STREAM_ID, flags, data[start:at])
         self._rest = data[at:]
+        if self._unsent:
+            self._continue()
 
     def _stream(self, stream_id: int) -> Stream | None:
         """Return an open stream, None for one that has ended."""
@@ -230,6 +234,7 @@ class Connection:
     def _answer(self, stream_id: int, stream: Stream, *, stop: bool = False) -> None:
         del self.streams[stream_id]
         self.answers += 1
+        self._late = 0
         if self._unsent.pop(stream_id, None) or stop:
             self._word(frames.RST_STREAM, stream_id, frames.CANCEL)
         self._finished.append(stream.answered())
@@ -258,13 +263,12 @@ class Connection:
         require(well_formed, frames.FRAME_SIZE_ERROR, "malformed SETTINGS")
         if flags & frames.ACK:
             return
-        if self._awaited is not None:
-            self._awaited, self.limit = None, frames.LARGEST_STREAM_ID
+        if not self.greeted:
+            self.greeted, self._awaited, self.limit = True, None, frames.LARGEST_STREAM_ID
         for name, value in frames.read_settings(payload):
             self._set(name, value)
         self.highest_limit = max(self.highest_limit, self.limit)
         self._put(frames.SETTINGS, frames.ACK, 0, b"")
-        self._continue()
 
     def _set(self, name: int, value: int) -> None:
         if name == frames.HEADER_TABLE_SIZE:
@@ -272,8 +276,6 @@ class Connection:
         elif name == frames.MAX_CONCURRENT_STREAMS:
             self.limit = value
         elif name == frames.INITIAL_WINDOW_SIZE:
-            for stream in self._unsent.values():
-                stream.window += value - self._initial_window
             self._initial_window = value
         elif name == frames.MAX_FRAME_SIZE:
             self._max_frame = value
@@ -293,8 +295,5 @@ class Connection:
             require(fits, frames.FLOW_CONTROL_ERROR, "a connection window out of bounds")
         elif stream := self._stream(stream_id):
             stream.window += size
-            if not size or stream.window > frames.LARGEST_WINDOW:
-                words = "a stream window out of bounds"
-                self._cancel(stream_id, frames.FLOW_CONTROL_ERROR, words)
-        if self._unsent:
-            self._continue()
+            if not size or self._initial_window + stream.window > frames.LARGEST_WINDOW:
+                self._cancel(stream_id, frames.FLOW_CONTROL_ERROR, "a window out of bounds")

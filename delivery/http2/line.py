@@ -56,18 +56,18 @@ class Line:
 
     def _read(self, now: float) -> bool:
         data = self._wire.receive()
-        if data:
-            self._heard_at, self._asked_at = now, None
         try:
             self.connection.receive(data)
         except PeerError as error:
             self.connection.leave(error.code)
             self._wire.fault = f"the gateway broke HTTP/2: {error}"
             return False
+        if data and self.connection.greeted:
+            self._heard_at, self._asked_at = now, None
         return bool(data)
 
-    def tick(self, now: float) -> None:
-        """Look at the clock: deadlines, and whether the peer is alive."""
+    def tick(self, now: float, *, wanted: bool) -> None:
+        """Look at the clock: deadlines, and whether the peer is alive if it is `wanted`."""
         if self.ended:
             return
         if not self.connection.expire(now):
@@ -76,7 +76,7 @@ class Line:
         if self._asked_at is not None and now - self._asked_at > _PATIENCE_SECONDS:
             self.end("connection lost: no sign of life")
             return
-        silent = self.connection.streams and now - self._heard_at > _SILENCE_SECONDS
+        silent = (wanted or self.connection.streams) and now - self._heard_at > _SILENCE_SECONDS
         if silent and now >= self._may_ask_at:
             self.connection.ping()
             self._asked_at, self._may_ask_at = now, now + _BETWEEN_PINGS_SECONDS
@@ -92,4 +92,4 @@ class Line:
         self.flush()
         self.connection.end(words)
         self._selector.unregister(self._wire.socket)
-        self._wire.socket.close()
+        self._wire.close()

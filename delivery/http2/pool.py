@@ -9,7 +9,6 @@ from selectors import EVENT_READ, DefaultSelector
 from delivery.http2.channel import Channel, Dialed, Options
 from delivery.http2.line import Line
 from delivery.http2.stream import Finished
-from delivery.tls.wire import Wire
 from delivery.transport import Done, Endpoint, NotProcessed, Request
 
 _TICK_SECONDS = 0.05
@@ -27,7 +26,7 @@ class Http2Transport:
         self._selector = DefaultSelector()
         self._channels: dict[Endpoint, Channel] = {}
         self._finished: deque[Finished] = deque()
-        self._dialed: SimpleQueue[Dialed] = SimpleQueue()
+        self._dialed: SimpleQueue[tuple[Channel, Dialed]] = SimpleQueue()
         self._count = 0
         self._polled_at = self._tick_at = 0.0
         self._waker, self._sleeper = socket.socketpair()
@@ -46,14 +45,13 @@ class Http2Transport:
             self._channels[request.endpoint] = channel
         channel.waiting.append((request, done, time.monotonic() + request.timeout_seconds))
 
-    def _report(self, dialed: Dialed) -> None:
+    def _report(self, channel: Channel, outcome: Dialed) -> None:
         # From the thread that dialed.
-        self._dialed.put(dialed)
+        self._dialed.put((channel, outcome))
         try:
             self._waker.send(b"-")
         except OSError:  # closed meanwhile
-            if isinstance(dialed[1], Wire):
-                dialed[1].socket.close()
+            outcome.close()
 
     def retire(self, endpoint: Endpoint) -> None:
         """Let the connections of an endpoint end as soon as they carry nothing."""
@@ -117,7 +115,8 @@ class Http2Transport:
         if not self._closed:
             self._closed = True
             self._waker.close()
-            self._take_dialed(0)
+            while not self._dialed.empty():
+                self._dialed.get()[1].close()
             for channel in self._channels.values():
                 channel.end()
             self._selector.close()

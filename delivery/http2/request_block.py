@@ -6,7 +6,7 @@ then on. What varies is literal, only its name comes from the table, as Apple ad
 
 from math import inf
 
-from delivery.transport import Fields
+from delivery.transport import Fields, NotProcessed
 
 Field = tuple[str, str]
 
@@ -78,12 +78,20 @@ class BlockWriter:
             memory.clear()
         self._update = b"\x20" + (integer(self._capacity, 5, 0x20) if self._capacity else b"")
 
-    def write(self, path: str, headers: Fields, varying: Fields) -> bytes | None:
-        """Return the block of a POST, or None when it is over the peer's limit."""
+    def write(self, path: str, headers: Fields, varying: Fields) -> bytes | NotProcessed:
+        """Return the block of a POST, or why the peer can not get it."""
+        try:
+            return self._write(path, headers, varying)
+        except UnicodeEncodeError:
+            # The peer will not see what went into the table meanwhile.
+            self._clear()
+            return NotProcessed("unsupported", "a header that is no text")
+
+    def _write(self, path: str, headers: Fields, varying: Fields) -> bytes | NotProcessed:
         if self.limit < inf:
             size = _PSEUDO_BYTES + len(path) + list_bytes((self._authority, *headers, *varying))
             if size > self.limit:
-                return None
+                return NotProcessed("too_large", f"its headers are larger than {self.limit} bytes")
         self._blocks += 1
         if self._full and self._blocks > _BLOCKS_BETWEEN_CLEARS:
             self._clear()

@@ -6,8 +6,10 @@ import secrets
 import socket
 import ssl
 import tempfile
+import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -28,6 +30,9 @@ class DialError(Exception):
         super().__init__(words)
         self.fault = fault
 
+    def close(self) -> None:
+        """Close nothing: there is no connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -37,7 +42,7 @@ class Route:
     """
 
     ca_file: Path | None = None
-    proxy_url: str | None = None
+    proxy_url: str | None = field(default=None, repr=False)
     timeout_seconds: float = 10.0
 
 
@@ -45,6 +50,26 @@ def fault_of(words: str) -> str:
     """Return whether the end of a connection is about trust; an alert speaks of our certificate."""
     about_trust = "CERTIFICATE" in words or "UNKNOWN_CA" in words
     return "certificate" if about_trust else "connect"
+
+
+def dial_in_thread(
+    endpoint: Endpoint, route: Route, turn: int, report: Callable[[Wire | DialError], None]
+) -> None:
+    """Dial in a thread of its own, which hands `report` what has become of it, whatever that is."""
+
+    def run() -> None:
+        outcome: Wire | DialError = DialError("connect", "a defect while dialing")
+        try:
+            outcome = dial(endpoint, route, turn)
+        except DialError as error:
+            outcome = error
+        finally:
+            report(outcome)
+
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError as error:
+        report(DialError("connect", str(error)))
 
 
 def dial(endpoint: Endpoint, route: Route, turn: int) -> Wire:
@@ -75,7 +100,7 @@ def _dial(endpoint: Endpoint, route: Route, turn: int) -> Wire:
         if proxy:
             _tunnel(plain, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", deadline)
         return _shake_hands(plain, context, host, deadline)
-    except OSError:
+    except (OSError, ValueError):
         plain.close()
         raise
 
@@ -141,7 +166,7 @@ def _tunnel(plain: socket.socket, proxy: SplitResult, target: str, deadline: flo
         byte = plain.recv(1)
         answer += byte
     if answer[9:12] != b"200":
-        status = answer.split(b"\r\n")[0].decode("latin-1")
+        status = "".join(filter(str.isprintable, answer[:200].split(b"\r\n")[0].decode("latin-1")))
         raise ConnectionError(f"the proxy answered: {status or 'nothing'}")
 
 

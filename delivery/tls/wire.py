@@ -7,6 +7,8 @@ from collections import deque
 _RECORD = 16_384
 _READ = 262_144
 _CONGESTED = 65_536
+# What we answer to floods of a peer that does not read.
+_MOST_PENDING = 8_388_608
 
 
 class Wire:
@@ -43,11 +45,13 @@ class Wire:
             self._encrypt(data)
             sent = self.socket.send(self._pending) if self._pending else 0
         except BlockingIOError:
-            return
+            sent = 0
         except OSError as error:
             self.fault = f"connection lost: {error.strerror}"
             return
         self._pending = self._pending[sent:]
+        if len(self._pending) > _MOST_PENDING:
+            self.fault = "connection lost: the gateway does not read"
         self._left += sent
         while self._records and self._records[0][0] <= self._left:
             self.written = self._records.popleft()[1]
@@ -85,3 +89,7 @@ class Wire:
         except ssl.SSLError as error:
             self.fault = self.fault or f"TLS failed: {error.reason}"
         return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()

@@ -3,6 +3,7 @@
 import contextlib
 import select
 import ssl
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,10 +90,10 @@ def test_there_is_room_once_the_peer_has_spoken(ends: Ends) -> None:
 
 
 def test_a_peer_without_settings_is_given_up_after_ten_seconds(ends: Ends) -> None:
-    ends.line.tick(9.9)
+    ends.line.tick(9.9, wanted=False)
     assert ends.line.ended == ""
 
-    ends.line.tick(10.1)
+    ends.line.tick(10.1, wanted=False)
 
     assert ends.line.ended == "connection lost: no sign of life"
 
@@ -100,10 +101,10 @@ def test_a_peer_without_settings_is_given_up_after_ten_seconds(ends: Ends) -> No
 def test_a_silent_peer_is_asked_for_a_sign_of_life(ends: Ends) -> None:
     ends.say(settings_frame(), now=1.0)
     ends.submit()
-    ends.line.tick(5.9)
+    ends.line.tick(5.9, wanted=False)
     assert ends.said(raw.PING) == []
 
-    ends.line.tick(6.1)
+    ends.line.tick(6.1, wanted=False)
 
     assert ends.said(raw.PING) == [bytes(8)]
     assert ends.line.room() == 0
@@ -114,12 +115,12 @@ def test_a_silent_peer_is_asked_for_a_sign_of_life(ends: Ends) -> None:
 def test_a_peer_is_asked_no_more_than_once_a_minute(ends: Ends) -> None:
     ends.say(settings_frame(), now=1.0)
     ends.submit()
-    ends.line.tick(6.1)
+    ends.line.tick(6.1, wanted=False)
     ends.say(frame(raw.PING, raw.ACK, 0, bytes(8)), now=7.0)
 
-    ends.line.tick(66.0)
+    ends.line.tick(66.0, wanted=False)
     asked_early = ends.said(raw.PING)
-    ends.line.tick(66.2)
+    ends.line.tick(66.2, wanted=False)
 
     assert asked_early == [bytes(8)]
     assert ends.said(raw.PING) == [bytes(8)]
@@ -128,9 +129,9 @@ def test_a_peer_is_asked_no_more_than_once_a_minute(ends: Ends) -> None:
 def test_a_peer_that_gives_no_sign_of_life_is_given_up(ends: Ends) -> None:
     ends.say(settings_frame(), now=1.0)
     ends.submit()
-    ends.line.tick(6.1)
+    ends.line.tick(6.1, wanted=False)
 
-    ends.line.tick(16.2)
+    ends.line.tick(16.2, wanted=False)
 
     assert ends.outcome() == [Ambiguous("connection lost: no sign of life")]
     assert ends.said(raw.GOAWAY) == [bytes(8)]
@@ -139,7 +140,7 @@ def test_a_peer_that_gives_no_sign_of_life_is_given_up(ends: Ends) -> None:
 def test_nobody_is_asked_while_nothing_is_open(ends: Ends) -> None:
     ends.say(settings_frame(), now=1.0)
 
-    ends.line.tick(3_000.0)
+    ends.line.tick(3_000.0, wanted=False)
 
     assert ends.line.ended == ""
     assert ends.said(raw.PING) == []
@@ -202,7 +203,7 @@ def test_a_request_that_is_late_and_did_not_leave_ends_the_line_and_never_leaves
     for _ in range(8):
         ends.submit(size=60_000, deadline=2.0)
 
-    ends.line.tick(2.0)
+    ends.line.tick(2.0, wanted=False)
 
     unsent = [one for one in ends.outcome() if isinstance(one, NotProcessed)]
     assert ends.line.ended == "connection lost: it takes no bytes"
@@ -214,6 +215,48 @@ def test_an_ended_line_does_nothing_more(ends: Ends) -> None:
     ends.line.end("idle")
 
     ends.line.end("again")
-    ends.line.tick(1_000.0)
+    ends.line.tick(1_000.0, wanted=False)
 
     assert ends.line.ended == "idle"
+
+
+def test_a_peer_that_answers_nothing_any_more_gets_nothing_any_more(ends: Ends) -> None:
+    ends.say(settings_frame(), now=0.1)
+    for _ in range(20):
+        ends.submit(deadline=1.0)
+        ends.said(raw.DATA)
+        ends.line.flush()
+
+    ends.line.tick(2.0, wanted=True)
+
+    assert ends.outcome() == [Ambiguous("timeout")] * 20
+    assert ends.line.connection.draining
+
+
+def test_half_a_frame_is_no_sign_of_life(ends: Ends) -> None:
+    ends.say(settings_frame()[:5], now=0.1)
+
+    ends.line.tick(11.0, wanted=True)
+
+    assert ends.line.ended == "connection lost: no sign of life"
+
+
+def test_a_peer_without_room_is_asked_for_a_sign_of_life_while_requests_wait(ends: Ends) -> None:
+    ends.say(settings_frame((3, 0)), now=0.1)
+
+    ends.line.tick(6.0, wanted=True)
+
+    assert len(ends.said(raw.PING)) == 1
+
+
+def test_a_flood_of_windows_is_answered_once(ends: Ends) -> None:
+    ends.say(settings_frame((4, 0)), now=0.1)
+    for _ in range(500):
+        ends.submit(size=300)
+    flood = frame(raw.WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 15_000
+    before = time.process_time()
+
+    ends.line.connection.receive(flood)
+
+    # Going over all that wait for each of them took many seconds.
+    assert time.process_time() - before < 2.0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delivery.http2.request_block import BlockWriter, integer, list_bytes
-from delivery.transport import Fields
+from delivery.transport import Fields, NotProcessed
 
 AUTHORITY = "gateway.example:443"
 NAMES = ("apns-topic", "apns-id", "content-type", "authorization", "accept", "x", "x-" + "n" * 130)
@@ -38,7 +38,7 @@ class Peer:
     def exchange(self, path: str, headers: Fields, varying: Fields) -> bytes:
         """Write a block, read it, and hold what was read against what was asked."""
         block = self.writer.write(path, headers, varying)
-        assert block is not None
+        assert isinstance(block, bytes)
         read = [
             (name.decode(), value.decode()) for name, value in self.decoder.decode(block, raw=True)
         ]
@@ -184,7 +184,7 @@ def test_a_limit_on_header_lists_holds_to_the_byte(
 
     block = writer.write(path, headers, varying)
 
-    assert (block is None) == (more < 0)
+    assert isinstance(block, NotProcessed) == (more < 0)
     assert list_bytes(asked) == size
 
 
@@ -194,7 +194,8 @@ def test_a_block_that_was_refused_leaves_no_trace() -> None:
 
     refused = peer.writer.write("/", (("authorization", "e" * 300),), ())
 
-    assert refused is None
+    assert isinstance(refused, NotProcessed)
+    assert refused.fault == "too_large"
     peer.exchange("/", (("authorization", "small"),), ())
 
 
@@ -202,5 +203,25 @@ def test_a_block_that_was_refused_leaves_no_trace() -> None:
 def test_the_first_bytes_name_a_post_over_https(write: Callable[..., bytes | None]) -> None:
     block = write("/", (), ())
 
-    assert block is not None
+    assert isinstance(block, bytes)
     assert block[:2] == b"\x83\x87"
+
+
+def test_a_header_that_is_no_text_is_refused_and_the_table_stays_in_step() -> None:
+    peer = Peer()
+    peer.exchange("/", (("x", "1"),), ())
+
+    refused = peer.writer.write("/", (("new", "in the table"), ("y", "\ud800")), ())
+
+    assert refused == NotProcessed("unsupported", "a header that is no text")
+    peer.exchange("/", (("x", "1"), ("new", "in the table")), ())
+
+
+def test_a_path_that_is_no_text_is_refused_under_a_limit_too() -> None:
+    peer = Peer()
+    peer.writer.limit = 3_000
+
+    refused = peer.writer.write("/", (("y", "\ud800"),), ())
+
+    assert refused == NotProcessed("unsupported", "a header that is no text")
+    peer.exchange("/", (("x", "1"),), ())

@@ -9,6 +9,7 @@ from delivery import http2
 from delivery.http2 import Http2Transport, Options
 from delivery.tls.dial import Route
 from delivery.transport import Ambiguous, Answer, Endpoint, NotProcessed, Request, Result
+from tests.deadlines import wait_until
 from tests.delivery.gathering import drain, pump_until
 from tests.fixtures.frame_server import Peer, Script, serving
 
@@ -258,3 +259,16 @@ def test_unused_connections_are_closed_after_a_while(tmp_path: Path) -> None:
 
         assert len(results) == 3
         transport.close()
+
+
+def test_a_connection_that_nobody_took_over_is_closed(tmp_path: Path) -> None:
+    results: list[Result] = []
+    with serving(tmp_path, answer) as server:
+        transport = Http2Transport(Options(Route(server.ca)))
+        transport.submit(request(server.url), results.append)
+        transport.pump(0)
+        wait_until(lambda: not transport._dialed.empty(), 10, "the gateway is reached")
+
+        transport.close()
+
+        assert results == [NotProcessed("unsent", "closed before sending")]

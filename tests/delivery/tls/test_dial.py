@@ -3,6 +3,7 @@
 import contextlib
 import select
 import ssl
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_address
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from bench.faults.certificates import make_server_certificate
 from delivery.sandbox.authority import AuthorityFiles, make_p12
-from delivery.tls.dial import DialError, Route, dial, fault_of
+from delivery.tls.dial import DialError, Route, dial, dial_in_thread, fault_of
 from delivery.tls.wire import Wire
 from delivery.transport import Endpoint
 from tests.delivery.tls.servers import (
@@ -242,3 +243,15 @@ def test_no_time_at_all_is_not_enough(files: AuthorityFiles) -> None:
     error = refusal(to(1), Route(files.ca, timeout_seconds=0))
 
     assert str(error) == "no connection to 127.0.0.1:1 in time"
+
+
+def test_a_thread_that_can_not_start_is_a_connection_that_can_not_be_made() -> None:
+    outcomes: list[Wire | DialError] = []
+    usual = threading.stack_size(1 << 46)  # more than there is
+
+    try:
+        dial_in_thread(Endpoint("https://127.0.0.1:1", "a"), Route(), 1, outcomes.append)
+    finally:
+        threading.stack_size(usual)
+
+    assert [str(one) for one in outcomes] == ["can't start new thread"]

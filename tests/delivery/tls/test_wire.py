@@ -232,3 +232,13 @@ def _reset(context: ssl.SSLContext, plain: socket.socket) -> None:
     plain.settimeout(10)
     with context.wrap_socket(plain, server_side=True) as tls:
         tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_a_peer_that_never_reads_is_given_up(tmp_path: Path) -> None:
+    pair = Pair(authority(tmp_path / "authority"), ssl.TLSVersion.TLSv1_3)
+
+    for _ in range(20):
+        pair.wire.send(bytes(1 << 20))
+
+    assert pair.wire.fault == "connection lost: the gateway does not read"
+    pair.close()
