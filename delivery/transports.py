@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from core.errors import SettingsError
 from delivery.http2 import Http2Transport, Options
@@ -23,8 +24,12 @@ def open_transport(
 
     Raises SettingsError for a proxy that the transport can not use.
     """
-    if proxy_url is not None and not proxy_url.startswith("http://"):
-        raise SettingsError("CARILLON_GATEWAY_PROXY_URL must begin with http://.")
+    if proxy_url is not None and not _is_proxy(proxy_url):
+        # Its words must not hold a part of the password.
+        raise SettingsError(
+            "CARILLON_GATEWAY_PROXY_URL is not http://[user:password@]host[:port]; in user and "
+            "password, /, #, ? and @ are written as %2F, %23, %3F and %40."
+        )
     if kind == "http2":
         return Http2Transport(Options(Route(ca_file, proxy_url), connections=connections))
     if proxy_url is not None:
@@ -32,3 +37,13 @@ def open_transport(
     # Loaded late: the SDKs take 45 MB, which no process needs that does not use them.
     transport: Transport = import_module("delivery.sdk").SdkTransport(ca_file)
     return transport
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = parts.scheme == "http" and not (parts.path.strip("/") or parts.query or parts.fragment)
+    return plain and bool(parts.hostname) and port != 0

@@ -32,6 +32,7 @@ from delivery.transport import (
 )
 
 _ACCEPTED = Accepted()
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class ApnsProvider:
         self._generation = 0
         self._endpoint = self._new_endpoint()
         self._proven = True
+        self._pause, self._renew_after = 1.0, 0.0
         self._token: tuple[int, str] | None = None
 
     def encode(self, push: Push) -> Encoded | Unsendable:
@@ -157,9 +159,16 @@ class ApnsProvider:
         return outcome
 
     def _renew_connection(self, generation: int, reason: str) -> Paused | None:
+        now = time.monotonic()
         if generation != self._generation:
             return None
         fault = None if self._proven else refused_again(reason)
+        if now < self._renew_after:
+            return fault
+        # A gateway takes frequent new connections for an attack.
+        calm = now - self._renew_after > _LONGEST_PAUSE_SECONDS
+        self._pause = 1.0 if calm else min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+        self._renew_after = now + self._pause
         self.retire()
         self._generation += 1
         self._endpoint = self._new_endpoint()

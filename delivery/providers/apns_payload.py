@@ -120,7 +120,9 @@ def _unlimited(push: Push, bundle_id: str | None) -> Encoded | Unsendable:
         return Unsendable("render_error", f"APNs knows no target of kind {push.kind!r}.")
     if not all(map(_is_header_text, (push.token, push.topic or "", push.collapse_id or ""))):
         return Unsendable(
-            "render_error", "The token, topic or collapse id holds a control character."
+            "render_error",
+            "The token, topic or collapse id holds a control character or begins or ends "
+            "with a space.",
         )
     body = _body(push)
     if isinstance(body, Unsendable):
@@ -222,5 +224,7 @@ def _suffixed(topic: str, suffix: str) -> str:
 
 
 def _is_header_text(value: str) -> bool:
-    # Half a surrogate pair has no UTF-8.
+    # Half a surrogate pair has no UTF-8; spaces at the ends are malformed (RFC 9113, 8.2.1).
+    if value != value.strip(" "):
+        return False
     return all(" " <= char != "\x7f" and not "\ud800" <= char <= "\udfff" for char in value)

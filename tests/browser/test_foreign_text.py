@@ -1,5 +1,6 @@
 """Text of others stays text on every page: nothing to click, no icon, nobody else asked."""
 
+import time
 from dataclasses import replace
 
 import httpx
@@ -95,8 +96,13 @@ def look(page: Page, name: str, times: int) -> list[str]:
 
 def texts(page: Page, times: int) -> list[str]:
     """Return what became live of the nasty text, which stands there so often at least, whole."""
-    found: list[str] = page.evaluate(_LOOK, [NASTY, times])
-    return found
+    deadline = time.monotonic() + 20
+    while True:
+        found: list[str] = page.evaluate(_LOOK, [NASTY, times])
+        # A table may still be on its way; what is live stays so.
+        if not found or time.monotonic() > deadline:
+            return found
+        page.wait_for_timeout(100)
 
 
 _LOOK = """([nasty, times]) => {

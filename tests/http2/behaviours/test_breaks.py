@@ -214,7 +214,7 @@ def test_a_hole_that_swallows_whole_windows_leaves_what_was_not_written_unsent(
 
     assert len(sending.has(Answer)) == 1
     assert len(sending.has(NotProcessed)) > 300
-    assert {one.fault for one in sending.has(NotProcessed)} == {"unsent"}
+    assert {one.fault for one in sending.has(NotProcessed)} <= {"connect", "unsent"}
 
 
 def test_pushes_do_not_follow_others_into_a_long_silence(
