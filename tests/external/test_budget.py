@@ -27,7 +27,8 @@ _CALLERS = 40
 _CALLS = 15
 _HOLDERS = text(
     "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() "
-    "AND pid <> pg_backend_pid()"
+    # One that is still starting has no name yet.
+    "AND pid <> pg_backend_pid() AND application_name <> ''"
 )
 
 
