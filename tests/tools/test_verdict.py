@@ -34,6 +34,18 @@ def test_errors_count_as_failures(tmp_path: Path) -> None:
     assert tests.line == "5 passed, 3 failed, 1 skipped"
 
 
+def test_expected_failures_are_no_skips(tmp_path: Path) -> None:
+    path = tmp_path / "tests.xml"
+    known = '<testcase name="a"><skipped type="pytest.xfail" message="F-1" /></testcase>'
+    suite = f'<testsuite tests="4" failures="1" errors="0" skipped="1">{known}</testsuite>'
+    path.write_text(f"<testsuites>{suite}</testsuites>")
+
+    tests = read_tests(path)
+
+    assert tests == Counts(passed=2, failed=1, skipped=0, expected=1)
+    assert judge_tests(tests) == ["1 tests failed"]
+
+
 @pytest.mark.parametrize("content", [None, "", "<testsuites>"])
 def test_without_a_report_nothing_passed(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "tests.xml"
