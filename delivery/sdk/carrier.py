@@ -90,7 +90,7 @@ class Carrier:
                 held.answered_at = self._now()
             return result
         self._gave_up(held, started_at)
-        if trip.written or not work.done():
+        if trip.written or not work.done() or late == "closed":
             return Ambiguous(late)
         return NotProcessed("unsent" if held.client.is_connected() else "connect", late)
 

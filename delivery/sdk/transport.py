@@ -73,7 +73,8 @@ class SdkTransport:
     def _finish(self, number: int, task: asyncio.Task[Result]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            result: Result = NotProcessed("unsent", "closed before sending")
+            # How far it had come, nobody says.
+            result: Result = Ambiguous("closed")
         elif task.exception() is not None:
             _LOGGER.error("sdk.defect", exc_info=task.exception())
             result = Ambiguous("the SDK failed")
