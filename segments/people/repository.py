@@ -1,5 +1,6 @@
 """SQL of people; every statement works on sets."""
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -76,19 +77,22 @@ def update_known(connection: Connection, app_id: int, changes: Sequence[PersonCh
 
 
 def _items(changes: Sequence[PersonChange]) -> str:
-    return orjson.dumps(
-        [
-            {
-                "external_id": change.external_id,
-                "fields": dict(change.fields),
-                "attributes": {
-                    key: value for key, value in change.attributes.items() if value is not None
-                },
-                "removed": [key for key, value in change.attributes.items() if value is None],
-            }
-            for change in changes
-        ]
-    ).decode()
+    items = [
+        {
+            "external_id": change.external_id,
+            "fields": dict(change.fields),
+            "attributes": {
+                key: value for key, value in change.attributes.items() if value is not None
+            },
+            "removed": [key for key, value in change.attributes.items() if value is None],
+        }
+        for change in changes
+    ]
+    try:
+        return orjson.dumps(items).decode()
+    except TypeError:
+        # Whole numbers beyond 64 bits, which jsonb takes.
+        return json.dumps(items)
 
 
 def find_ids(connection: Connection, app_id: int, external_ids: Sequence[str]) -> dict[str, int]:
