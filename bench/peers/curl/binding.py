@@ -115,7 +115,7 @@ class Binding:
         while self._waiting and len(self._active) < self._options.streams:
             request, done, deadline = self._waiting.popleft()
             if deadline <= now:
-                yield done, NotProcessed("refused", "no stream became free in time")
+                yield done, NotProcessed("unsent", "no stream became free in time")
             else:
                 self._start(request, done, deadline - now)
 
@@ -126,7 +126,7 @@ class Binding:
             yield handle.take_done(), handle.abandoned()
             handle.easy.close()
         while self._waiting:
-            yield self._waiting.popleft()[1], NotProcessed("refused", "closed before sending")
+            yield self._waiting.popleft()[1], NotProcessed("unsent", "closed before sending")
         for handle in self._idle:
             handle.easy.close()
         self._idle.clear()

@@ -32,7 +32,7 @@ def failure(code: int, words: str, *, body_taken: bool) -> NotProcessed | Ambigu
 
 def abandoned(*, body_taken: bool) -> NotProcessed | Ambiguous:
     """Classify a transfer that we ended ourselves."""
-    return Ambiguous("closed") if body_taken else NotProcessed("refused", "closed before sending")
+    return Ambiguous("closed") if body_taken else NotProcessed("unsent", "closed before sending")
 
 
 def headers(block: bytes) -> dict[str, str]:

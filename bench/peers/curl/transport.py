@@ -45,7 +45,7 @@ class CurlTransport:
     def submit(self, request: Request, done: Done) -> None:
         """Queue a request; `done` is called exactly once, from within `pump` or `close`."""
         if self._closed:
-            self._results.append((done, NotProcessed("refused", "the transport is closed")))
+            self._results.append((done, NotProcessed("unsent", "the transport is closed")))
             return
         binding = self._bindings.get(request.endpoint)
         if binding is None:
