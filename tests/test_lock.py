@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 _PRODUCT = [Requirement(line) for line in _PROJECT["dependencies"]]
 _DEVELOPMENT = [Requirement(line) for line in _PROJECT["optional-dependencies"]["dev"]]
 _LOCKS = ("requirements.txt", "requirements-dev.txt")
-_PIN = re.compile(r"([a-z0-9][a-z0-9-]*)(?:\[[a-z0-9,-]+\])?==(\S+)(?: ; .+)?")
+_PIN = re.compile(r"([a-z0-9][a-z0-9-]*)(\[[a-z0-9, -]+\])?==(\S+)(?: ; .+)?")
 
 
 def _entries(lock: str) -> list[str]:
@@ -29,8 +30,17 @@ def _pins(lock: str) -> dict[str, set[str]]:
     for entry in _entries(lock):
         found = _PIN.fullmatch(entry.partition(" --hash=")[0])
         assert found, entry
-        pins.setdefault(found[1], set()).add(found[2])
+        pins.setdefault(found[1], set()).add(found[3])
     return pins
+
+
+def _extras(lock: str) -> dict[str, set[str]]:
+    """Return the extras with which each package is locked."""
+    extras: dict[str, set[str]] = {}
+    for entry in _entries(lock):
+        locked = Requirement(entry.partition(" --hash=")[0])
+        extras.setdefault(canonicalize_name(locked.name), set()).update(locked.extras)
+    return extras
 
 
 @pytest.mark.parametrize("lock", _LOCKS)
@@ -66,6 +76,42 @@ def test_development_uses_the_versions_of_the_product() -> None:
     product, development = _pins("requirements.txt"), _pins("requirements-dev.txt")
 
     assert {name: development.get(name) for name in product} == product
+
+
+@pytest.mark.parametrize("lock", _LOCKS)
+def test_extras_that_a_package_asks_for_are_locked_with_it(lock: str) -> None:
+    # pip holds a requirement with extras to no pin without them: it asks for the newest version,
+    # finds no hash for it and installs nothing, from the day on which there is a newer one.
+    extras = _extras(lock)
+    asked: dict[str, set[str]] = {}
+    for name, own in extras.items():
+        for requirement in _asked_for(name, own):
+            if requirement.extras:
+                asked.setdefault(canonicalize_name(requirement.name), set()).update(
+                    requirement.extras
+                )
+
+    assert asked
+    assert {
+        name: missing
+        for name, wanted in asked.items()
+        if (missing := wanted - extras.get(name, set()))
+    } == {}
+
+
+def _asked_for(name: str, extras: set[str]) -> list[Requirement]:
+    """Return what the installed package requires here; nothing when it is for other platforms."""
+    try:
+        words = requires(name) or []
+    except PackageNotFoundError:
+        return []
+    requirements = [Requirement(line) for line in words]
+    return [
+        requirement
+        for requirement in requirements
+        if requirement.marker is None
+        or any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras})
+    ]
 
 
 def test_every_dependency_is_documented_with_licence_and_day() -> None:

@@ -12,7 +12,7 @@ trap 'rm -rf "$place"' EXIT
 
 lock() {
     "$place/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 \
-        --generate-hashes --no-header --no-annotate pyproject.toml "$@"
+        --generate-hashes --no-strip-extras --no-header --no-annotate pyproject.toml "$@"
 }
 
 lock "$@" -o requirements.txt
