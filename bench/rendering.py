@@ -22,8 +22,8 @@ from bench.numbers import whole_number
 from campaigns.facts import Facts
 from campaigns.letter import Book
 from campaigns.preparer import write_all
-from core.ids import delivery_id
 from delivery.chunks.chunk import MessageFacts
+from delivery.engine.opener import push_to
 from delivery.engine.ports import Recipient, Skipped
 from delivery.providers import apns_payload, fcm_payload
 from delivery.push import Encoded, Push, Unsendable
@@ -152,21 +152,7 @@ def _prepare(
     for recipient, made in zip(recipients, write_all(book, recipients, people), strict=True):
         if isinstance(made, Skipped):
             raise BenchError(made.words)
-        notification, texts = made
-        push = Push(
-            id=delivery_id(message.public_id, recipient.device_id),
-            message_id=message.public_id,
-            token=recipient.token,
-            kind=recipient.kind,
-            platform=recipient.platform,
-            topic=recipient.topic,
-            notification=notification,
-            expires_at=message.kept_until,
-            collapse_id=message.collapse_id,
-            priority=message.priority,
-            texts=texts,
-        )
-        encoded.append(encode(push))
+        encoded.append(encode(push_to(message, recipient, made)))
     refused = [made for made in encoded if isinstance(made, Unsendable)]
     if refused:
         raise BenchError(refused[0].words)

@@ -1,14 +1,13 @@
 """`./carillon bench NAME`: runs a benchmark as a process of its own and hands its words on."""
 
 import argparse
-import contextlib
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from api.commands.child import run_to_the_end
 from core.errors import CarillonError
 
 BENCHMARKS: Mapping[str, str] = {
@@ -19,7 +18,6 @@ BENCHMARKS: Mapping[str, str] = {
 # What only the development requirements bring.
 _NEEDED = ("aioapns", "firebase_admin", "h2", "pycurl")
 _ROOT = Path(__file__).resolve().parents[2]
-_STOP_SECONDS = 30.0
 
 
 class LackingError(CarillonError):
@@ -45,14 +43,4 @@ def run(args: argparse.Namespace) -> int:
         )
     command = [sys.executable, "-P", "-m", f"bench.{args.name}", *args.arguments]
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    process = subprocess.Popen(command, env=environment)  # noqa: S603 - ours, no shell.
-    try:
-        return process.wait()
-    finally:
-        # The benchmark stops its own servers and senders when it is asked to end.
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
-            process.kill()
-            process.wait()
+    return run_to_the_end(command, environment)

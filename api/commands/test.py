@@ -3,11 +3,11 @@
 import argparse
 import contextlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from api.commands.child import run_to_the_end
 from api.services.trial import trial_pair
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +15,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 _DEFAULTS = ("-n", "2", "--dist", "worksteal")
 _GIVEN = ("CARILLON_TEST_DATABASE_URL", "CARILLON_TEST_REDIS_URL")
 _EXTERNAL = "CARILLON_TEST_EXTERNAL"
-_STOP_SECONDS = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     long = ["--long"] if args.long else []
     command = [sys.executable, "-m", "pytest", *_DEFAULTS, *long, *args.passed_on]
     with _servers(args.servers if args.external else None) as addresses:
-        return _run(command, {**os.environ, **addresses})
+        return run_to_the_end(command, {**os.environ, **addresses}, _ROOT)
 
 
 @contextlib.contextmanager
@@ -54,21 +53,3 @@ def _servers(external: str | None) -> Iterator[Mapping[str, str]]:
         return
     with trial_pair(_ROOT / ".carillon" / "test") as pair:
         yield dict(zip(_GIVEN, (pair.database_url, pair.redis_url), strict=True))
-
-
-def _run(command: list[str], environment: Mapping[str, str]) -> int:
-    process = subprocess.Popen(command, cwd=_ROOT, env=environment)  # noqa: S603 - pytest, no shell.
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        # The terminal has told pytest as well; it ends by itself, with its report.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-        raise
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
-            process.kill()
-            process.wait()

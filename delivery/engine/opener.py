@@ -8,7 +8,7 @@ from sqlalchemy import Engine as Database
 from core.errors import CarillonError
 from core.ids import delivery_id
 from delivery import pacing
-from delivery.chunks.chunk import CredentialVerdict, Ended
+from delivery.chunks.chunk import CredentialVerdict, Ended, MessageFacts
 from delivery.engine import repository
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.ports import Control, Preparer, ProviderFor, Recipient, Skipped
@@ -116,15 +116,10 @@ def _stop(chunk: OpenChunk, control: Control) -> None:
         chunk.drain()
 
 
-def _address(
-    chunk: OpenChunk, provider: Provider, recipient: Recipient, made: Rendered | Skipped
-) -> Addressed | Ended:
-    position = recipient.position
-    if isinstance(made, Skipped):
-        return Ended(position, RecipientState.SUPPRESSED.value, made.reason, made.words or None)
-    message = chunk.lease.message
+def push_to(message: MessageFacts, recipient: Recipient, made: Rendered) -> Push:
+    """Return the push of a message to one recipient, for whom it has been rendered."""
     notification, texts = made
-    push = Push(
+    return Push(
         id=delivery_id(message.public_id, recipient.device_id),
         message_id=message.public_id,
         token=recipient.token,
@@ -137,6 +132,15 @@ def _address(
         priority=message.priority,
         texts=texts,
     )
+
+
+def _address(
+    chunk: OpenChunk, provider: Provider, recipient: Recipient, made: Rendered | Skipped
+) -> Addressed | Ended:
+    position = recipient.position
+    if isinstance(made, Skipped):
+        return Ended(position, RecipientState.SUPPRESSED.value, made.reason, made.words or None)
+    push = push_to(chunk.lease.message, recipient, made)
     encoded = provider.encode(push)
     if isinstance(encoded, Unsendable):
         return Ended(position, RecipientState.SUPPRESSED.value, encoded.reason, encoded.words)
