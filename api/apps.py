@@ -1,18 +1,20 @@
 """Apps: `/v1/apps`."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api import audit
 from api.answers import Answer
 from api.calls import AdminCall, AppAdminCall, OperatorCall
-from api.conditions import IF_NONE_MATCH, ONCE
-from api.fields import FIRST_PAGE, Cursor, Document, Limit, Name, Page, Payload
+from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
+from api.errors import ForbiddenScopeError
+from api.etags import require_match
+from api.fields import FIRST_PAGE, WHOLE, Cursor, Document, Limit, Name, Page, Payload
 from api.idempotency import run_once
 from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
@@ -24,6 +26,7 @@ router = APIRouter(prefix="/v1/apps", tags=["Apps"], route_class=DoorRoute)
 _APP = {
     "id": "app_mfrggzdfmztwq2lknnwg23tpoa",
     "name": "Corner shop",
+    "weight": 1,
     "created_at": "2026-03-01T12:00:00Z",
 }
 _CREATED = {**_APP, "identity_secret": "is_2bFzq0y0m1VJ3o5hT9wUu8xK4rN6sPdQeWcYaLgHiJk"}
@@ -37,11 +40,27 @@ class AppPayload(Payload):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner shop"}]})
 
 
+class AppPatch(Payload):
+    """What may be changed about an app. Only an operator may change its weight."""
+
+    name: Name | None = None
+    weight: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner shop"}]})
+
+    @model_validator(mode="after")
+    def _nothing_is_null(self) -> Self:
+        if any(getattr(self, name) is None for name in self.model_fields_set):
+            raise ValueError("neither the name nor the weight can be null")
+        return self
+
+
 class AppDocument(Document):
-    """An app."""
+    """An app. `weight` is its share of the workers' speed beside other apps."""
 
     id: str
     name: str
+    weight: int
     created_at: datetime
 
 
@@ -59,7 +78,9 @@ class AppPage(Page):
 
 def to_document(row: AppRow) -> AppDocument:
     """Return an app as the outside sees it."""
-    return AppDocument(id=row.public_id, name=row.name, created_at=row.created_at)
+    return AppDocument(
+        id=row.public_id, name=row.name, weight=row.weight, created_at=row.created_at
+    )
 
 
 @router.post(
@@ -119,3 +140,27 @@ def read_app(call: AppAdminCall) -> Response:
     return call.answer(
         lambda connection: Answer(to_document(repository.find(connection, call.app.id)))
     )
+
+
+@router.patch(
+    "/{app_id}",  # noqa: FAST003  AppAdminCall takes it.
+    response_model=AppDocument,
+    dependencies=[IF_MATCH],
+    responses={**answers(_APP), **problems(401, 403, 404, 412)},
+)
+def change_app(call: AppAdminCall, body: AppPatch) -> Response:
+    """Change the name, or the weight that an operator gives the app beside others."""
+    values = body.model_dump(exclude_unset=True)
+    if "weight" in values and not call.principal.is_operator:
+        raise ForbiddenScopeError("Only an operator's key may change the weight of an app.")
+
+    def work(connection: Connection) -> Answer:
+        if call.if_match is not None:
+            require_match(call.if_match, to_document(repository.find(connection, call.app.id)))
+        if not values:
+            return Answer(to_document(repository.find(connection, call.app.id)))
+        row = repository.change(connection, call.app.id, values)
+        audit.record(connection, call.principal, "app.changed", row.public_id, values)
+        return Answer(to_document(row))
+
+    return call.answer(work)

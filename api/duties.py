@@ -22,6 +22,11 @@ PARTITIONED_TABLES = ("ledger", "event", "audit")
 _NUDGES_AT_ONCE = 8
 
 
+_FORGET_PACE = (
+    "DELETE FROM pace WHERE greatest(arrival_at, reserved_at, level_at) < now() - interval '1 day'"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What scheduler and maintenance workers do, each in transactions of its own."""
@@ -70,5 +75,6 @@ class Duties:
                 ),
                 {"h": self.settings.idempotency_hours},
             )
-            connection.execute(text("DELETE FROM pace WHERE arrival_at < now() - interval '1 day'"))
+            connection.execute(text(_FORGET_PACE))
+            connection.execute(text("DELETE FROM collapse_budget WHERE arrival_at < now()"))
             statistics_repository.prune(connection)

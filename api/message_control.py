@@ -36,22 +36,31 @@ Move = Callable[[Connection, int, str], Message]
     responses={**_RESPONSES, **problems(412)},
 )
 def change_message(call: MessageSendCall, message_id: MessageId, body: MessageChange) -> Response:
-    """Change `send_at` until sending begins, or `rate_per_second` until the end."""
+    """Change `send_at` until sending begins, or `rate_per_second` and `weight` until the end."""
     values = body.model_dump(exclude_unset=True)
+    lanes: list[str] = []
 
     def work(connection: Connection) -> Answer:
         if call.if_match is not None:
             present = repository.find_for_update(connection, call.app.id, message_id)
             require_match(call.if_match, _document(connection, present) if present else None)
         message = service.change(connection, call.app.id, message_id, values)
+        lanes[:] = [message.lane]
         audit.record(connection, call.principal, "message.changed", message_id, _plain(values))
         return _answer(connection, message)
 
-    return call.answer(work)
+    response = call.answer(work)
+    for lane in lanes:
+        # What waited for its turn at the old rate may be due now.
+        call.services.nudger.nudge(lane)
+    return response
 
 
 def _plain(values: dict[str, object]) -> dict[str, object]:
-    return {key: value if isinstance(value, float) else str(value) for key, value in values.items()}
+    return {
+        key: value if isinstance(value, int | float) else str(value)
+        for key, value in values.items()
+    }
 
 
 @router.post(

@@ -20,6 +20,7 @@ EXAMPLE: dict[str, Any] = {
     "collapse_id": None,
     "ttl_seconds": 86_400,
     "rate_per_second": None,
+    "weight": 1,
     "targeted": 3_000,
     "counts": {
         "accepted": 2_000,
@@ -86,6 +87,7 @@ class MessageDocument(Document):
     collapse_id: str | None
     ttl_seconds: int
     rate_per_second: float | None
+    weight: int
     targeted: int | None
     counts: dict[str, int]
     reasons: dict[str, dict[str, int]]
@@ -137,6 +139,7 @@ def to_document(message: Message, progress: Progress) -> MessageDocument:
         "collapse_id",
         "ttl_seconds",
         "rate_per_second",
+        "weight",
         "targeted",
         "failed_reason",
         "created_at",

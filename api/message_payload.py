@@ -24,6 +24,12 @@ DeviceList = Annotated[list[PublicId], _SOME]
 # One push in a thousand seconds is the slowest: a message ends after a day.
 Rate = Annotated[float, Field(ge=0.001, le=RATE_LIMIT_PER_SECOND)]
 
+Weight = Annotated[
+    int,
+    Field(ge=1, le=100, description="Its share of speed beside other messages of the app."),
+    WHOLE,
+]
+
 
 class Variant(Payload):
     """Content for every platform, or what one platform has otherwise. Texts are Jinja2."""
@@ -115,6 +121,7 @@ class MessagePayload(Payload):
         "messages and at_most_once for campaigns.",
     )
     rate_per_second: Rate | None = None
+    weight: Weight = 1
     send_at: Moment | None = None
     is_test: bool = Field(default=False, description="Left out of the statistics over time.")
 
@@ -156,16 +163,25 @@ class MessagePayload(Payload):
             rate_per_second=self.rate_per_second,
             send_at=self.send_at,
             is_test=self.is_test,
+            weight=self.weight,
         )
 
 
 class MessageChange(Payload):
-    """What may be changed: `send_at` until sending begins, the rate until the end."""
+    """What may be changed: `send_at` until sending begins, rate and weight until the end."""
 
     send_at: Moment | None = None
     rate_per_second: Rate | None = None
+    weight: Weight | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rate_per_second": 100.0}]})
+
+    @field_validator("weight")
+    @classmethod
+    def _some_weight(cls, value: int | None) -> int:
+        if value is None:
+            raise ValueError("must be a whole number from 1 to 100")
+        return value
 
     @field_validator("rate_per_second")
     @classmethod

@@ -30,6 +30,10 @@ from delivery.credentials.opening import provider_opener
 from delivery.engine.engine import Engine, EngineOptions
 from delivery.engine.opener import Opener
 from delivery.engine.sender import Sender
+from delivery.pacing.limits import Limits, PacingRules
+from delivery.pacing.pacer import Pacer
+from delivery.pacing.ramp import Ramp
+from delivery.pacing.redis_permits import RedisPermits
 from delivery.providers.registry import Endpoints, Providers
 from delivery.providers.token_cache import RedisTokenCache
 from delivery.retry import RetryRules
@@ -96,7 +100,8 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         database,
         TemplatePreparer(database),
         provider_opener(database, box, providers),
-        settings.fcm_quota_per_minute,
+        _limits(settings, database),
+        Pacer(database, RedisPermits.open(settings.require_redis_url(), settings.redis_prefix)),
     )
     rules = RetryRules(
         settings.retry_floor_seconds, settings.retry_ceiling_seconds, settings.max_attempts
@@ -121,6 +126,11 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         claim_batch=32 if many else 4,
     )
     return Engine(database, transport, opener, sender, options)
+
+
+def _limits(settings: Settings, database: Database) -> Limits:
+    rules = PacingRules(settings.fcm_quota_per_minute, settings.transactional_share)
+    return Limits(rules, Ramp(database, settings.ramp_seconds))
 
 
 def _open_transport(settings: Settings) -> Transport:

@@ -98,6 +98,8 @@ def _platform(folder: Path, address: Address, settings: Mapping[str, str]) -> It
         "CARILLON_APNS_PRODUCTION_URL": address.url,
         "CARILLON_APNS_DEVELOPMENT_URL": address.url,
         "CARILLON_GATEWAY_CA_FILE": str(address.ca),
+        # A ramp would be measured instead of what comes after it.
+        "CARILLON_RAMP_SECONDS": "0",
         **settings,
     }
     port = free_port()

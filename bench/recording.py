@@ -138,9 +138,8 @@ def _walk_all(engine: Engine, window_size: int, *, is_mixed: bool) -> Costs:
     provider = Answering(is_mixed)
     with engine.begin() as connection:
         pid: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        leases = repository.claim(
-            connection, "campaign", "bench", lease_seconds=_LEASE_SECONDS, limit=_MOST_CHUNKS
-        )
+        owner = repository.Owner("campaign", "bench", _LEASE_SECONDS)
+        leases = repository.claim(connection, owner, repository.Hands(), limit=_MOST_CHUNKS)
         found = connection.execute(text("SELECT device_id, id FROM target")).all()
     targets = {row.device_id: row.id for row in found}
     before = _cpu_seconds(pid)

@@ -169,6 +169,8 @@ def _message(content: Mapping[str, Any]) -> MessageFacts:
         collapse_id=None,
         priority="high",
         rate_per_second=None,
+        lane="campaign",
+        weight=1,
         expires_at=_NOW + timedelta(days=1),
         kept_until=_NOW + timedelta(days=1),
     )

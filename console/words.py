@@ -57,6 +57,7 @@ WAITING: Mapping[str, str] = {
     "project_frozen": "The gateway asked for a pause. Sending goes on by itself.",
     "credential_retired": "The credential was deleted. Add a new one under Apps.",
     "credential_paused": "The credential is paused. Mend it and resume it under Apps.",
+    "collapse_budget": "These devices had their share of collapsible messages. They follow slowly.",
     "device_quota_exceeded": "These devices got too many messages. They are tried again soon.",
     "quota_exceeded": "The project's quota is used up. Sending goes on by itself.",
     "too_many_requests": "Apple asks to wait for these devices. They are tried again soon.",

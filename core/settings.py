@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     gateway_connections: int = Field(default=32, ge=1, le=256)
     transport: Literal["http2", "sdk"] = "http2"
     fcm_quota_per_minute: int = Field(default=600_000, ge=1)
+    ramp_seconds: float = Field(default=60.0, ge=0)
+    transactional_share: float = Field(default=0.1, gt=0, le=1)
     allow_production_in_staging: bool = False
 
     chunk_size: int = Field(default=1_000, ge=1, le=1_000)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+# The reason of a refusal that asks the whole project for less.
+QUOTA_EXCEEDED = "quota_exceeded"
+
 
 class Scope(StrEnum):
     """What a retry delay applies to."""

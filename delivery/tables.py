@@ -34,6 +34,8 @@ app = Table(
     Column("name", Text, nullable=False),
     # Signs which person a device belongs to; sealed under CARILLON_SECRET_KEYS.
     Column("identity_secret", LargeBinary, nullable=False),
+    # Its share of the workers beside other apps.
+    Column("weight", Integer, nullable=False, server_default=text("1")),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
 )
 
@@ -55,6 +57,8 @@ credential = Table(
     Column("reason_text", Text),
     Column("frozen_until", _MOMENT),
     Column("quota_per_minute", Integer),
+    Column("learned_share", Double),  # of the quota, after a 429
+    Column("learned_at", _MOMENT),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("app_id", "id"),
@@ -130,6 +134,7 @@ message = Table(
     Column("collapse_id", Text),
     Column("priority", Text, nullable=False, server_default="high"),  # high, normal
     Column("rate_per_second", Double),
+    Column("weight", Integer, nullable=False, server_default=text("1")),
     Column("send_at", _MOMENT, nullable=False),
     Column("expires_at", _MOMENT),  # the hard end: min(TTL, 24 h) after the cut
     Column("targeted", BigInteger),
@@ -182,6 +187,8 @@ chunk = Table(
     ForeignKeyConstraint(["app_id", "message_id"], ["message.app_id", "message.id"]),
     Index("chunk_due_idx", "lane", text("priority DESC"), "due_at"),
     Index("chunk_message_idx", "app_id", "message_id"),
+    Index("chunk_share_idx", "lane", "app_id", "message_id", "due_at"),
+    Index("chunk_app_due_idx", "lane", "app_id", "due_at"),
 )
 
 ledger = Table(
@@ -261,12 +268,4 @@ delivery_bucket = Table(
     Column("recipients", BigInteger, nullable=False),
     PrimaryKeyConstraint("app_id", "at", "state"),
     Index("delivery_bucket_at_idx", "at"),
-)
-
-# The theoretical arrival time of each paced scope (a credential, a message): GCRA in one row.
-pace = Table(
-    "pace",
-    metadata,
-    Column("scope", Text, primary_key=True),
-    Column("arrival_at", _MOMENT, nullable=False),
 )

@@ -5,11 +5,18 @@ from alembic import context
 # The table modules are imported for what they add to the shared metadata.
 import api.imports.tables
 import api.tables
+import delivery.pacing.tables
 import delivery.tables
 import segments.tables
 from core.database import metadata
 
-TABLES = (api.tables, api.imports.tables, delivery.tables, segments.tables)
+TABLES = (
+    api.tables,
+    api.imports.tables,
+    delivery.tables,
+    delivery.pacing.tables,
+    segments.tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,7 +1,9 @@
 """SQL of apps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -16,10 +18,11 @@ class AppRow:
     id: int
     public_id: str
     name: str
+    weight: int
     created_at: datetime
 
 
-_COLUMNS = (app.c.id, app.c.public_id, app.c.name, app.c.created_at)
+_COLUMNS = (app.c.id, app.c.public_id, app.c.name, app.c.weight, app.c.created_at)
 
 
 def add(connection: Connection, public_id: str, name: str, identity_secret: bytes) -> AppRow:
@@ -31,6 +34,12 @@ def add(connection: Connection, public_id: str, name: str, identity_secret: byte
 def find(connection: Connection, app_id: int) -> AppRow:
     """Return the app with this inner id, which must exist."""
     return AppRow(*connection.execute(sa.select(*_COLUMNS).where(app.c.id == app_id)).one())
+
+
+def change(connection: Connection, app_id: int, values: Mapping[str, Any]) -> AppRow:
+    """Set `values` on the app with this inner id, which must exist."""
+    statement = sa.update(app).where(app.c.id == app_id).values(**values).returning(*_COLUMNS)
+    return AppRow(*connection.execute(statement).one())
 
 
 def list_after(connection: Connection, after: int, limit: int) -> list[AppRow]:

@@ -19,6 +19,8 @@ class MessageFacts:
     collapse_id: str | None
     priority: str
     rate_per_second: float | None
+    lane: str
+    weight: int  # its share of the workers beside other messages of the app
     expires_at: datetime  # the hard end of sending
     kept_until: datetime  # how long a gateway keeps it for a device that is away
 
@@ -77,11 +79,15 @@ class TargetVerdict:
 
 @dataclass(frozen=True, slots=True)
 class CredentialVerdict:
-    """A credential stops: paused until somebody acts, or frozen for some seconds."""
+    """A credential stops: paused until somebody acts, or its project is frozen for some seconds.
+
+    `slow_down` tells that the gateway wants less, not only later.
+    """
 
     reason: str
     words: str
     freeze_seconds: float | None = None
+    slow_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import psycopg
 
 from delivery.chunks.arrays import numbers, words
 from delivery.chunks.chunk import Lease, Step
+from delivery.pacing.learned import DECREASE, INCREASE_PER_MINUTE, LEAST_SHARE
 
 Driver = psycopg.Connection[Any]
 
@@ -21,11 +22,27 @@ WITH verdict AS (
 UPDATE target t SET state = v.state, state_reason = v.reason, updated_at = clock_timestamp()
 FROM verdict v WHERE t.app_id = %(app_id)s AND t.id = v.id
 """
-_FREEZE = """
-UPDATE credential SET frozen_until = greatest(frozen_until,
-    clock_timestamp() + make_interval(secs => CAST(%(freeze_seconds)s AS float8)))
-WHERE app_id = %(app_id)s AND id = %(id)s
-"""
+# All keys of a project, for the gateway counts the project. Only the first refusal of a freeze
+# teaches: the others were on their way already.
+_FREEZE = f"""
+WITH project AS (
+    SELECT k.id, least(1, k.learned_share + {INCREASE_PER_MINUTE} / 60 * greatest(0,
+               extract(epoch FROM clock_timestamp()
+                   - greatest(k.learned_at, k.frozen_until))))::float8 AS share,
+           coalesce(k.frozen_until > clock_timestamp(), false) AS is_frozen
+    FROM credential one JOIN credential k ON k.app_id = one.app_id AND k.provider = one.provider
+     AND (k.id = one.id OR k.project_id = one.project_id)
+    WHERE one.app_id = %(app_id)s AND one.id = %(id)s
+    ORDER BY k.id FOR UPDATE OF k)
+UPDATE credential k SET
+    frozen_until = greatest(k.frozen_until,
+        clock_timestamp() + make_interval(secs => CAST(%(freeze_seconds)s AS float8))),
+    learned_share = CASE WHEN %(slow_down)s AND NOT p.is_frozen
+        THEN greatest({LEAST_SHARE}, coalesce(p.share, 1) * {DECREASE}) ELSE k.learned_share END,
+    learned_at = CASE WHEN %(slow_down)s AND NOT p.is_frozen
+        THEN clock_timestamp() ELSE k.learned_at END
+FROM project p WHERE k.app_id = %(app_id)s AND k.id = p.id
+"""  # noqa: S608 - numbers of ours.
 _PAUSE = """
 UPDATE credential SET state = 'paused', reason = %(reason)s, reason_text = %(words)s
 WHERE app_id = %(app_id)s AND id = %(id)s AND state = 'active'
@@ -53,6 +70,7 @@ def apply_to_credential(connection: Driver, lease: Lease, step: Step) -> None:
         return
     values: dict[str, object] = {"app_id": lease.message.app_id, "id": lease.credential_id}
     if verdict.freeze_seconds is not None:
-        connection.execute(_FREEZE, {**values, "freeze_seconds": verdict.freeze_seconds})
+        freeze = {"freeze_seconds": verdict.freeze_seconds, "slow_down": verdict.slow_down}
+        connection.execute(_FREEZE, {**values, **freeze})
         return
     connection.execute(_PAUSE, {**values, "reason": verdict.reason, "words": verdict.words})

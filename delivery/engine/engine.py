@@ -5,6 +5,7 @@ One thread. It knows neither templates nor attributes: a `Preparer` does.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
-from delivery.engine.window import Window
+from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
+from delivery.engine.window import Window, window_size
 from delivery.messages import repository as messages
 from delivery.transport import Transport
 
@@ -70,6 +72,7 @@ class Engine:
         self._sender = sender
         self._options = options
         self._recorder = Recorder(database, options.lease_seconds)
+        self._owner = chunks.Owner(options.lane, options.owner, options.lease_seconds)
         self._chunks: list[OpenChunk] = []
         self._claim_after = 0.0
         self._away_until = 0.0
@@ -102,18 +105,13 @@ class Engine:
 
     def _claim(self) -> None:
         now = time.monotonic()
-        room = self._options.max_chunks - len(self._chunks)
+        room = int(self._options.max_chunks - slots_taken(self._chunks))
         if room <= 0 or now < self._claim_after or self._in_doubt_room() <= 0:
             return
         try:
             with self._database.begin() as connection:
-                leases = chunks.claim(
-                    connection,
-                    self._options.lane,
-                    self._options.owner,
-                    lease_seconds=self._options.lease_seconds,
-                    limit=min(room, self._options.claim_batch),
-                )
+                limit = min(room, self._options.claim_batch)
+                leases = chunks.claim(connection, self._owner, self._hands(), limit=limit)
         except (DBAPIError, PoolTimeoutError) as error:
             self._note_away("chunk.claim_failed", error)
             return
@@ -121,6 +119,10 @@ class Engine:
         self._chunks.extend(OpenChunk(lease, until) for lease in leases)
         if not leases:
             self._claim_after = now + _CLAIM_PAUSE_SECONDS
+
+    def _hands(self) -> chunks.Hands:
+        held = Counter((one.lease.message.app_id, one.lease.message.id) for one in self._chunks)
+        return chunks.Hands(held, self._opener.ahead.far())
 
     def _note_away(self, event: str, error: Exception) -> None:
         self._away_until = time.monotonic() + _AWAY_SECONDS
@@ -132,6 +134,8 @@ class Engine:
 
     def _advance_all(self) -> int:
         finished = 0
+        # Each is first at times: what is left of the in-doubt bound goes to whoever comes first.
+        self._chunks = self._chunks[1:] + self._chunks[:1]
         for chunk in list(self._chunks):
             try:
                 is_over = self._advance(chunk)
@@ -149,21 +153,35 @@ class Engine:
         now = time.monotonic()
         self._sender.give_up_late(chunk, now)
         if now >= self._away_until:
-            self._open_window(chunk)
+            self._open_window(chunk, now)
             if self._must_record(chunk, now) and self._record(chunk):
                 return True
         self._send_window(chunk)
         return False
 
-    def _open_window(self, chunk: OpenChunk) -> None:
-        if chunk.next or chunk.draining or not chunk.queue or chunk.attempted:
+    def _open_window(self, chunk: OpenChunk, now: float) -> None:
+        if (
+            chunk.next
+            or chunk.draining
+            or not chunk.queue
+            or chunk.attempted
+            or now < chunk.open_after
+        ):
             return
-        room = self._in_doubt_room()
+        room = min(
+            self._in_doubt_room(), in_doubt_room(chunk, self._chunks, self._options.in_doubt_limit)
+        )
+        wanted = window_size(self._options.window_size, chunk.per_second, len(chunk.queue))
         share = max(1, self._options.in_doubt_limit // _LEAST_SHARE)
-        if room < min(share, self._options.window_size, len(chunk.queue)):
+        if room < min(share, wanted):
+            return
+        horizon = horizon_seconds(chunk, self._chunks, now)
+        ahead = self._opener.ahead.seconds((chunk.lease.message.id, chunk.lease.credential_id))
+        if ahead > horizon:
+            chunk.open_after = now + ahead - horizon
             return
         try:
-            self._opener.open(chunk, min(room, self._options.window_size))
+            self._opener.open(chunk, min(room, self._options.window_size), horizon)
         except Exception as error:
             if is_away(error):
                 self._note_away("window.open_failed", error)
@@ -261,4 +279,4 @@ class Engine:
         now = time.monotonic()
         if now < self._away_until:
             return True
-        return all(chunk.next and now < chunk.next.not_before for chunk in self._chunks)
+        return all(chunk.waiting(now) or now < chunk.open_after for chunk in self._chunks)

@@ -38,6 +38,9 @@ class OpenChunk:
         self.recorded_at = 0.0
         self.draining = False
         self.release_in_seconds = 0.0
+        # How fast it may go, as far as is known, and when to look for permits again.
+        self.per_second = lease.message.rate_per_second
+        self.open_after = 0.0
         self.attempted: Step | None = None  # built, and not yet known to be committed
         self._recover()
 
@@ -56,6 +59,10 @@ class OpenChunk:
         An answer that is not recorded yet would be lost, too.
         """
         return len(self.sent) + (len(self.next.pushes) if self.next else 0)
+
+    def waiting(self, now: float) -> bool:
+        """Tell whether a window has its permits, and waits for their time."""
+        return self.next is not None and now < self.next.not_before
 
     def take(self, size: int) -> list[int]:
         """Take up to `size` positions off the queue."""
@@ -106,7 +113,7 @@ class OpenChunk:
         window.sent_at = now
         if not window.is_intended:
             # No step of its own recorded who is suppressed: the next one does.
-            self.decisions.extend(Decision(end=end) for end in window.ended)
+            self.decisions.extend(window.decided())
         positions = [push.position for push in window.pushes]
         self.open.update(positions)
         self.sent.update(positions)
@@ -145,7 +152,7 @@ class OpenChunk:
             return self.attempted
         prepared: set[int] = set()
         if self.next is not None and not self.next.is_intended:
-            self.decisions.extend(Decision(end=end) for end in self.next.ended)
+            self.decisions.extend(self.next.decided())
             prepared = {push.position for push in self.next.pushes}
             self.next.is_intended = True
         decisions, self.decisions = self.decisions, []

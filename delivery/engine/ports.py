@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from delivery.chunks.chunk import Lease, MessageFacts
+from delivery.pacing.standing import Standing
 from delivery.push import Provider, Rendered
 
 
@@ -66,6 +67,10 @@ class Control:
     expired: bool
     now: datetime
     expires_in_seconds: float
+    project_id: str | None
+    learned_share: float | None  # of the quota, after refusals
+    learned_seconds: float  # since that began to be forgotten; negative during a freeze
+    pacer: Standing
 
     def may_send(self) -> bool:
         """Tell whether windows of this chunk may open now."""

@@ -8,6 +8,7 @@ from core.database import rows
 from delivery.chunks.chunk import Ended, Lease
 from delivery.engine.ports import Control, Recipient
 from delivery.fanout import PUSH_KINDS
+from delivery.pacing import standing
 from delivery.states import RecipientState, SuppressedReason
 
 # OFFSET 0 makes each look-up go by the id of the device. Just after an import the planner knows
@@ -32,6 +33,8 @@ LEFT JOIN LATERAL (
 ORDER BY w.position
 """
 
+_FIELDS = [name for name in Control.__dataclass_fields__ if name != "pacer"]
+
 
 def read_control(connection: Connection, lease: Lease) -> Control:
     """Read what decides whether the next window may open; times by the database's clock."""
@@ -42,15 +45,22 @@ def read_control(connection: Connection, lease: Lease) -> Control:
                coalesce(k.frozen_until > clock_timestamp(), false) AS frozen, m.rate_per_second,
                k.quota_per_minute, k.provider, k.environment,
                m.expires_at <= clock_timestamp() AS expired, clock_timestamp() AS now,
-               extract(epoch FROM m.expires_at - clock_timestamp())::float8 AS expires_in_seconds
+               extract(epoch FROM m.expires_at - clock_timestamp())::float8 AS expires_in_seconds,
+               k.project_id, k.learned_share,
+               coalesce(extract(epoch FROM clock_timestamp()
+                   - greatest(k.learned_at, k.frozen_until)), 0)::float8 AS learned_seconds,
+               p.installation, p.epoch, p.live, p.stay_seconds,
+               extract(epoch FROM clock_timestamp() - p.switched_at)::float8 AS age_seconds
         FROM message m JOIN credential k ON k.app_id = m.app_id AND k.id = :credential_id
+        CROSS JOIN pacer p
         WHERE m.app_id = :app_id AND m.id = :message_id
         """,
         app_id=lease.message.app_id,
         message_id=lease.message.id,
         credential_id=lease.credential_id,
     )[0]
-    return Control(**found._mapping)  # noqa: SLF001 (the documented way to a mapping)
+    values = {name: getattr(found, name) for name in _FIELDS}
+    return Control(**values, pacer=standing.of_row(found))
 
 
 def read_recipients(

@@ -1,10 +1,20 @@
 """From an outcome to its consequences: pure, no clock, no database; one recipient at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from delivery.chunks.chunk import CredentialVerdict, Ended, Retried, TargetVerdict
-from delivery.outcome import Accepted, Gone, Outcome, Paused, Rejected, Retry, Scope, Unknown
+from delivery.outcome import (
+    QUOTA_EXCEEDED,
+    Accepted,
+    Gone,
+    Outcome,
+    Paused,
+    Rejected,
+    Retry,
+    Scope,
+    Unknown,
+)
 from delivery.retry import RetryRules, delay_seconds, is_exhausted
 from delivery.states import RecipientState
 
@@ -94,7 +104,12 @@ def _rejected(outcome: Rejected, attempt: Attempt) -> Decision:
 def _retry(outcome: Retry, attempt: Attempt, rules: RetryRules, jitter: float) -> Decision:
     freeze = None
     if outcome.scope is Scope.PROJECT and outcome.after_seconds is not None:
-        freeze = CredentialVerdict(outcome.reason, "", freeze_seconds=outcome.after_seconds)
+        freeze = CredentialVerdict(
+            outcome.reason,
+            "",
+            freeze_seconds=outcome.after_seconds,
+            slow_down=outcome.reason == QUOTA_EXCEEDED,
+        )
     if outcome.counts:
         delay = delay_seconds(rules, attempt.number, outcome.after_seconds, jitter)
         number = attempt.number + 1
@@ -132,4 +147,5 @@ def strictest(
         return first or second
     if first.freeze_seconds is None or second.freeze_seconds is None:
         return first if first.freeze_seconds is None else second
-    return first if first.freeze_seconds >= second.freeze_seconds else second
+    longer = first if first.freeze_seconds >= second.freeze_seconds else second
+    return replace(longer, slow_down=first.slow_down or second.slow_down)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from delivery.chunks.chunk import Ended
+from delivery.chunks.chunk import Ended, Retried
+from delivery.engine.verdict import Decision
 from delivery.push import Encoded, Provider
 
 # A window closes when this share has answered, or after this long: it is no barrier.
@@ -40,6 +41,12 @@ class Window:
     answered: int = 0
     # On their way, by the identity of what was handed to the provider.
     unanswered: dict[int, Addressed] = field(default_factory=dict)
+    delayed: Sequence[Retried] = ()  # those whose registration has to wait
+
+    def decided(self) -> list[Decision]:
+        """Return what was decided while preparing; it holds once the window's intent does."""
+        ends = [Decision(end=end) for end in self.ended]
+        return ends + [Decision(retry=retry) for retry in self.delayed]
 
     def is_closed(self, now: float) -> bool:
         """Tell whether the next window may open, although stragglers may be missing."""

@@ -26,6 +26,7 @@ class NewMessage:
     rate_per_second: float | None
     send_at: datetime | None
     is_test: bool = False
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Message:
     collapse_id: str | None
     priority: str
     rate_per_second: float | None
+    weight: int
     send_at: datetime
     expires_at: datetime | None
     targeted: int | None

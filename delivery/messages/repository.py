@@ -79,6 +79,17 @@ def change(connection: Connection, found: Message, values: Mapping[str, Any]) ->
     return _message(connection.execute(statement).one())
 
 
+def hasten(connection: Connection, found: Message) -> None:
+    """Let chunks that went back to wait for permits ask again now; retries keep their time."""
+    connection.execute(
+        text(
+            "UPDATE chunk SET due_at = now() WHERE app_id = :app_id AND message_id = :id "
+            "AND lease_until IS NULL AND wait_reason IS NULL AND due_at > now()"
+        ),
+        {"app_id": found.app_id, "id": found.id},
+    )
+
+
 def fail(connection: Connection, found: Message, reason: str) -> Message:
     """Set a message failed that could not be carried out at all."""
     values = {

@@ -58,7 +58,7 @@ def cancel(connection: Connection, app_id: int, public_id: str) -> Message:
 def change(
     connection: Connection, app_id: int, public_id: str, values: Mapping[str, Any]
 ) -> Message:
-    """Change `send_at` (only before the audience is cut) or `rate_per_second` (until the end)."""
+    """Change `send_at` (only before the audience is cut), or rate and weight (until the end)."""
     found = _locked(connection, app_id, public_id)
     is_over = found.state in {
         MessageState.FINISHED,
@@ -71,6 +71,8 @@ def change(
         raise MessageTooLateError("Sending has begun: `send_at` can not be changed any more.")
     if "send_at" in values and values["send_at"] is None:
         values = {**values, "send_at": text("clock_timestamp()")}
+    if "rate_per_second" in values:
+        repository.hasten(connection, found)
     return repository.change(connection, found, values) if values else found
 
 

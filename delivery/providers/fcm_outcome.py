@@ -9,7 +9,17 @@ from datetime import datetime
 
 import orjson
 
-from delivery.outcome import Accepted, Gone, Outcome, Paused, Rejected, Retry, Scope, Unknown
+from delivery.outcome import (
+    QUOTA_EXCEEDED,
+    Accepted,
+    Gone,
+    Outcome,
+    Paused,
+    Rejected,
+    Retry,
+    Scope,
+    Unknown,
+)
 from delivery.providers.fcm_error import FcmError, read_error
 from delivery.providers.undelivered import retry_after
 from delivery.transport import Answer
@@ -73,7 +83,7 @@ def _quota(error: FcmError, _status: int, after: float | None) -> Outcome:
     told = error.quota or error.message
     if error.apns_status == 429 or "device" in told.lower():
         return Retry("device_quota_exceeded", Scope.DEVICE, after)
-    return Retry("quota_exceeded", Scope.PROJECT, QUOTA_FREEZE_SECONDS if after is None else after)
+    return Retry(QUOTA_EXCEEDED, Scope.PROJECT, QUOTA_FREEZE_SECONDS if after is None else after)
 
 
 def _unavailable(_error: FcmError, _status: int, after: float | None) -> Outcome:

@@ -1,6 +1,6 @@
 """Apps: made by operators, read by their own keys."""
 
-from tests.api.doors import Doors, bearer, problem
+from tests.api.doors import Doors, bearer, pointers, problem
 
 
 def test_an_operator_makes_an_app_and_its_identity_secret_is_shown_once(doors: Doors) -> None:
@@ -11,7 +11,7 @@ def test_an_operator_makes_an_app_and_its_identity_secret_is_shown_once(doors: D
     assert made.status_code == 201
     app = made.json()
     read = doors.client.get(f"/v1/apps/{app['id']}", headers=operator)
-    assert read.json() == {key: app[key] for key in ("id", "name", "created_at")}
+    assert read.json() == {key: app[key] for key in ("id", "name", "weight", "created_at")}
     assert app["identity_secret"].startswith("is_")
 
 
@@ -49,3 +49,32 @@ def test_a_server_key_without_admin_reads_no_app(doors: Doors) -> None:
     app = doors.new_app()
 
     problem(doors.client.get(app.path, headers=app.server), 403, "forbidden_scope")
+
+
+def test_an_app_changes_its_name_and_an_operator_its_weight(doors: Doors) -> None:
+    operator = doors.operator()
+    app = doors.client.post("/v1/apps", headers=operator, json={"name": "Shop"}).json()
+
+    changed = doors.client.patch(
+        f"/v1/apps/{app['id']}", headers=operator, json={"name": "Store", "weight": 5}
+    )
+
+    assert changed.status_code == 200
+    assert changed.json() | {"name": "Store", "weight": 5} == changed.json()
+    read = doors.client.get(f"/v1/apps/{app['id']}", headers=operator)
+    assert read.json() == changed.json()
+
+
+def test_an_app_can_not_give_itself_more_weight_nor_change_another(doors: Doors) -> None:
+    app, other = doors.new_app(), doors.new_app()
+
+    refused = doors.client.patch(app.path, headers=app.admin, json={"weight": 100})
+    foreign = doors.client.patch(other.path, headers=app.admin, json={"name": "Mine"})
+    wrong = doors.client.patch(app.path, headers=doors.operator(), json={"weight": 0})
+    null = doors.client.patch(app.path, headers=app.admin, json={"name": None})
+
+    problem(refused, 403, "forbidden_scope")
+    assert foreign.status_code in {403, 404}
+    assert set(pointers(wrong.json())) == {"/weight"}
+    assert null.status_code == 422
+    assert doors.client.get(app.path, headers=app.admin).json()["weight"] == 1

@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def message(number: int, **content: Any) -> MessageFacts:
     return MessageFacts(
         1, number, f"msg_{number}", date(2026, 3, 1), "at_most_once", content, None, "high", None,
-        NOW, NOW,
+        "campaign", 1, NOW, NOW,
     )  # fmt: skip
 
 

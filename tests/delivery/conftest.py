@@ -66,8 +66,7 @@ def held(fresh_database: str) -> Iterator[Held]:
     database = open_engine(fresh_database, pool_size=4)
     with database.begin() as connection:
         connection.execute(text(_ROWS))
-        lease = repository.claim(
-            connection, "campaign", "test", lease_seconds=LEASE_SECONDS, limit=1
-        )[0]
+        owner = repository.Owner("campaign", "test", LEASE_SECONDS)
+        lease = repository.claim(connection, owner, repository.Hands(), limit=1)[0]
     yield Held(database, lease)
     database.dispose()

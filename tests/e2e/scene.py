@@ -124,6 +124,8 @@ def settings_for(urls: tuple[str, str, str], sandbox: Sandbox, **changes: Any) -
             "apns_production_url": sandbox.address.url,
             "apns_development_url": sandbox.address.url,
             "gateway_ca_file": str(sandbox.address.ca),
+            # Tests of the ramp set it; the others shall not wait for it.
+            "ramp_seconds": 0,
             **own_names(),
             **changes,
         }

@@ -11,6 +11,11 @@ from delivery.chunks.chunk import Lease
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
 from delivery.engine.repository import read_control, read_recipients
+from delivery.pacing.gcra import HORIZON_SECONDS
+from delivery.pacing.limits import Limits, PacingRules
+from delivery.pacing.pacer import Pacer
+from delivery.pacing.ramp import Ramp
+from delivery.pacing.redis_permits import RedisPermits
 from delivery.push import Provider
 from delivery.sandbox.tokens import fcm_token
 from tests.e2e.scene import Scene
@@ -31,7 +36,8 @@ def claim_one(scene: Scene, count: int = 3) -> OpenChunk:
     scene.post("/v1/messages", {"to": {"all": True}, "content": {"title": "Hello"}})
     scene.duties.cut_due()
     with scene.database.begin() as connection:
-        lease, *_ = repository.claim(connection, "transactional", "test", lease_seconds=60, limit=5)
+        owner = repository.Owner("transactional", "test", 60)
+        lease, *_ = repository.claim(connection, owner, repository.Hands(), limit=5)
     return OpenChunk(lease, 60.0)
 
 
@@ -40,10 +46,16 @@ def test_recipients_return_when_the_credential_can_not_be_read(scene: Scene) -> 
         raise OperationalError("SELECT", {}, ConnectionTimeout())
 
     chunk = claim_one(scene)
-    opener = Opener(scene.database, TemplatePreparer(scene.database), unreadable, 600_000)
+    opener = Opener(
+        scene.database,
+        TemplatePreparer(scene.database),
+        unreadable,
+        Limits(PacingRules(600_000, 0.1), Ramp(scene.database, 0)),
+        Pacer(scene.database, RedisPermits.open(scene.settings.require_redis_url(), "test:")),
+    )
 
     with pytest.raises(OperationalError):
-        opener.open(chunk, 2)
+        opener.open(chunk, 2, HORIZON_SECONDS)
 
     assert list(chunk.queue) == [0, 1, 2]
     assert chunk.next is None

@@ -22,6 +22,8 @@ def lease_of(size: int, policy: str) -> Lease:
         collapse_id=None,
         priority="high",
         rate_per_second=None,
+        lane="campaign",
+        weight=1,
         expires_at=NOW,
         kept_until=NOW,
     )

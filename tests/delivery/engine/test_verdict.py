@@ -97,7 +97,9 @@ def test_a_project_quota_freezes_the_credential() -> None:
     outcome = Retry("quota_exceeded", Scope.PROJECT, after_seconds=60.0)
     decision = decide(outcome, attempt(), RULES, 0.0)
 
-    assert decision.credential == CredentialVerdict("quota_exceeded", "", freeze_seconds=60.0)
+    assert decision.credential == CredentialVerdict(
+        "quota_exceeded", "", freeze_seconds=60.0, slow_down=True
+    )
     assert decision.retry is not None
 
 
@@ -134,9 +136,9 @@ def test_a_pause_is_stricter_than_a_freeze() -> None:
 
     assert strictest(pause, freeze) is pause
     assert strictest(freeze, pause) is pause
-    assert strictest(freeze, longer) is longer
-    assert strictest(longer, freeze) is longer
-    assert strictest(None, freeze) is freeze
+    assert strictest(freeze, longer) == longer
+    assert strictest(longer, freeze) == longer
+    assert strictest(None, freeze) == freeze
 
 
 OUTCOMES = st.one_of(
