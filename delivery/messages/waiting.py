@@ -3,7 +3,7 @@
 _WORDS = {
     "connection_lost": "The connection broke before an answer came; it is sent again by itself.",
     "credential_retired": "The credential was deleted, so nobody can be reached with it.",
-    "collapse_budget": "The device had its share of collapsible messages; the next follows by itself.",
+    "collapse_budget": "The device had its share of collapsible messages; the next goes by itself.",
     "device_quota_exceeded": "The gateway limits this device; it is tried again by itself.",
     "gateway_unreachable": "The gateway can not be reached; it is tried again by itself.",
     "lease_short": "The worker had too little time left; it is tried again by itself.",
