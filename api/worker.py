@@ -29,6 +29,7 @@ from core.telemetry import configure_logging, log_event
 from delivery.credentials.opening import provider_opener
 from delivery.engine.engine import Engine, EngineOptions
 from delivery.engine.opener import Opener
+from delivery.engine.openings import Openings
 from delivery.engine.sender import Sender
 from delivery.pacing.limits import Limits, PacingRules
 from delivery.pacing.pacer import Pacer
@@ -42,7 +43,7 @@ from delivery.transports import open_transport
 
 _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
-_POOL_SIZE = 3
+_POOL_SIZE = 4
 # What gateways let one sender hold open at once. More would wait where no cancel reaches it.
 _STREAMS = 1_000
 # Beyond the timeout of a request: to record its outcome and hand the chunk back.
@@ -99,7 +100,6 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
     opener = Opener(
         database,
         TemplatePreparer(database),
-        provider_opener(database, box, providers),
         _limits(settings, database),
         Pacer(database, RedisPermits.open(settings.require_redis_url(), settings.redis_prefix)),
     )
@@ -125,7 +125,8 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         max_chunks=64 if many else 8,
         claim_batch=32 if many else 4,
     )
-    return Engine(database, transport, opener, sender, options)
+    openings = Openings(opener, provider_opener(database, box, providers))
+    return Engine(database, transport, openings, sender, options)
 
 
 def _limits(settings: Settings, database: Database) -> Limits:

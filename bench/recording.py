@@ -164,7 +164,7 @@ def _walk(
         positions = chunk.take(window_size)
         if positions:
             pushes = [_address(chunk.lease, targets, position) for position in positions]
-            chunk.next = Window(positions, pushes, (), provider, 0.0, 3_600.0)
+            chunk.prepared(Window(positions, pushes, (), provider, 0.0, 3_600.0))
         is_done = _record(engine, chunk, provider.costs)
         if chunk.next is not None:
             sender.send(chunk, chunk.depart(time.monotonic()))

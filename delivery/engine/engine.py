@@ -1,13 +1,16 @@
 """The engine that walks chunks: several windows prepare, send and record side by side.
 
-One thread. It knows neither templates nor attributes: a `Preparer` does.
+One thread sends and changes chunks; others prepare and record, which is mostly waiting for
+PostgreSQL. It knows neither templates nor attributes: a `Preparer` does.
 """
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +20,7 @@ from core.database import is_away
 from core.telemetry import log_event
 from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.opener import Opener
+from delivery.engine.openings import Openings
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
 from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
@@ -31,8 +34,8 @@ _STRAGGLER_SECONDS = 0.1
 _AWAY_SECONDS = 0.25
 _DEFECT_PAUSE_SECONDS = 30.0
 _PUMP_SECONDS = 0.01
-# While a step is being recorded: what waits for it shall not wait for an answer, too.
-_PUMP_RECORDING_SECONDS = 0.001
+# While something is prepared or recorded: what waits for it shall not wait for an answer, too.
+_PUMP_BUSY_SECONDS = 0.001
 _CLAIM_PAUSE_SECONDS = 0.1
 # A window that waited longer than this reads its control row again before it leaves.
 _CONTROL_SECONDS = 0.25
@@ -62,13 +65,13 @@ class Engine:
         self,
         database: Database,
         transport: Transport,
-        opener: Opener,
+        openings: Openings,
         sender: Sender,
         options: EngineOptions,
     ) -> None:
         self._database = database
         self._transport = transport
-        self._opener = opener
+        self._openings = openings
         self._sender = sender
         self._options = options
         self._recorder = Recorder(database, options.lease_seconds)
@@ -100,6 +103,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the connections to gateways; nothing may run any more."""
+        self._openings.close()
         self._recorder.close()
         self._transport.close()
 
@@ -122,7 +126,7 @@ class Engine:
 
     def _hands(self) -> chunks.Hands:
         held = Counter((one.lease.message.app_id, one.lease.message.id) for one in self._chunks)
-        return chunks.Hands(held, self._opener.ahead.far())
+        return chunks.Hands(held, self._openings.far())
 
     def _note_away(self, event: str, error: Exception) -> None:
         self._away_until = time.monotonic() + _AWAY_SECONDS
@@ -146,6 +150,7 @@ class Engine:
             if is_over:
                 self._chunks.remove(chunk)
                 self._recorder.forget(chunk)
+                self._openings.forget(chunk)
                 finished += 1
         return finished
 
@@ -153,6 +158,7 @@ class Engine:
         now = time.monotonic()
         self._sender.give_up_late(chunk, now)
         if now >= self._away_until:
+            self._guarded(chunk, lambda: self._openings.finish(chunk))
             self._open_window(chunk, now)
             if self._must_record(chunk, now) and self._record(chunk):
                 return True
@@ -163,25 +169,31 @@ class Engine:
         if (
             chunk.next
             or chunk.draining
+            or chunk.in_hand
             or not chunk.queue
             or chunk.attempted
             or now < chunk.open_after
         ):
             return
         room = min(
-            self._in_doubt_room(), in_doubt_room(chunk, self._chunks, self._options.in_doubt_limit)
+            self._options.window_size,
+            self._in_doubt_room(),
+            in_doubt_room(chunk, self._chunks, self._options.in_doubt_limit),
         )
         wanted = window_size(self._options.window_size, chunk.per_second, len(chunk.queue))
         share = max(1, self._options.in_doubt_limit // _LEAST_SHARE)
         if room < min(share, wanted):
             return
         horizon = horizon_seconds(chunk, self._chunks, now)
-        ahead = self._opener.ahead.seconds((chunk.lease.message.id, chunk.lease.credential_id))
+        ahead = self._openings.ahead_seconds(chunk)
         if ahead > horizon:
             chunk.open_after = now + ahead - horizon
             return
+        self._guarded(chunk, lambda: self._openings.start(chunk, room, horizon))
+
+    def _guarded(self, chunk: OpenChunk, work: Callable[[], None]) -> None:
         try:
-            self._opener.open(chunk, min(room, self._options.window_size), horizon)
+            work()
         except Exception as error:
             if is_away(error):
                 self._note_away("window.open_failed", error)
@@ -195,7 +207,7 @@ class Engine:
             return True
         closed = chunk.window is None or chunk.window.is_closed(now)
         ready = chunk.next is not None and not chunk.next.is_intended
-        nothing_flies = not chunk.flying and chunk.next is None
+        nothing_flies = not chunk.flying and chunk.next is None and not chunk.in_hand
         return (
             (closed and ready and self._intent_first(chunk))
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
@@ -261,17 +273,17 @@ class Engine:
         if now < self._away_until:
             return False
         try:
-            return self._opener.may_still_leave(chunk)
+            return self._openings.may_still_leave(chunk)
         except (DBAPIError, PoolTimeoutError) as error:
             self._note_away("window.check_failed", error)
             return False
 
     def _wait(self) -> None:
-        is_recording = self._recorder.is_busy()
+        others: list[Future[Any]] = [*self._recorder.futures(), *self._openings.futures()]
         if self._transport.in_flight():
-            self._transport.pump(_PUMP_RECORDING_SECONDS if is_recording else _PUMP_SECONDS)
-        elif is_recording:
-            self._recorder.wait(_PUMP_SECONDS)
+            self._transport.pump(_PUMP_BUSY_SECONDS if others else _PUMP_SECONDS)
+        elif others:
+            wait(others, _PUMP_SECONDS, return_when=FIRST_COMPLETED)
         elif self._is_waiting():
             time.sleep(_PUMP_SECONDS)
 

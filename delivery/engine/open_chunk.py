@@ -15,7 +15,7 @@ class OpenChunk:
     """The state of one leased chunk in this worker's memory; the truth stays in PostgreSQL.
 
     Every position is in exactly one place: ended or retried, `open` (its intent is recorded),
-    in `next` (prepared), or in `queue`. Moments are monotonic seconds.
+    in `next` (prepared), `in_hand` (being prepared), or in `queue`. Moments are monotonic seconds.
     """
 
     def __init__(self, lease: Lease, lease_until: float) -> None:
@@ -26,6 +26,7 @@ class OpenChunk:
         self.intended = lease.intended
         self.open = set(lease.open)
         self.queue: deque[int] = deque(range(lease.intended, len(lease.device_ids)))
+        self.in_hand: list[int] = []  # being prepared
         self.window: Window | None = None
         self.next: Window | None = None
         self.departed: list[Window] = []  # those that miss answers
@@ -58,19 +59,27 @@ class OpenChunk:
 
         An answer that is not recorded yet would be lost, too.
         """
-        return len(self.sent) + (len(self.next.pushes) if self.next else 0)
+        coming = len(self.next.pushes) if self.next else len(self.in_hand)
+        return len(self.sent) + coming
 
     def waiting(self, now: float) -> bool:
         """Tell whether a window has its permits, and waits for their time."""
         return self.next is not None and now < self.next.not_before
 
     def take(self, size: int) -> list[int]:
-        """Take up to `size` positions off the queue."""
-        return [self.queue.popleft() for _ in range(min(size, len(self.queue)))]
+        """Take up to `size` positions off the queue, in hand, and return them."""
+        self.in_hand = [self.queue.popleft() for _ in range(min(size, len(self.queue)))]
+        return self.in_hand
 
     def put_back(self, positions: Sequence[int]) -> None:
-        """Put positions that were taken back to the front of the queue."""
+        """Put positions that were taken back to the front of the queue; none stays in hand."""
         self.queue.extendleft(reversed(positions))
+        self.in_hand = []
+
+    def prepared(self, window: Window) -> None:
+        """Take a window made of the first positions in hand; the others go back to the queue."""
+        self.put_back(self.in_hand[len(window.positions) :])
+        self.next = window
 
     def give_back(self) -> None:
         """Put the prepared window back, unless its intent is recorded: then it must be sent."""
@@ -171,7 +180,7 @@ class OpenChunk:
             retried=retries,
             targets=[decision.target for decision in decisions if decision.target],
             credential=_strictest(decisions),
-            release=self.draining and self.next is None and not self.flying,
+            release=self.draining and self.next is None and not (self.flying or self.in_hand),
             due_in_seconds=self.release_in_seconds,
         )
         return self.attempted

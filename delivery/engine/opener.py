@@ -1,4 +1,4 @@
-"""Opening a window: control row, recipients, preparation, encoding and permits."""
+"""Preparing a window: control row, recipients, texts, payloads and permits."""
 
 import time
 from collections.abc import Sequence
@@ -6,17 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine as Database
 
-from core.errors import CarillonError
 from core.ids import delivery_id
-from delivery.chunks.chunk import CredentialVerdict, Ended, MessageFacts, Retried
+from delivery.chunks.chunk import Ended, Lease, MessageFacts, Retried
 from delivery.engine import repository
-from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.ports import Control, Preparer, ProviderFor, Recipient, Skipped
-from delivery.engine.verdict import Decision
+from delivery.engine.ports import Control, Preparer, Recipient, Skipped
 from delivery.engine.window import Addressed, Window, window_size
 from delivery.pacing import collapsible
 from delivery.pacing.ahead import Ahead
-from delivery.pacing.gcra import HORIZON_SECONDS, Limit, Wish
+from delivery.pacing.gcra import Limit, Wish
 from delivery.pacing.limits import Limits, Paced
 from delivery.pacing.pacer import Pacer
 from delivery.push import Provider, Push, Rendered, Unsendable
@@ -26,109 +23,104 @@ _COLLAPSE_BUDGET = "collapse_budget"
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """The front of a chunk's queue, to be prepared; permits may lie as far as the horizon."""
+
+    lease: Lease
+    positions: Sequence[int]
+    provider: Provider
+    horizon_seconds: float
+
+
+@dataclass(slots=True)
+class Opened:
+    """What became of it: a window, or no window because of the control row or the permits.
+
+    `wait_seconds` is for permits; `read_at` is when the control row was read, monotonic.
+    """
+
+    control: Control
+    read_at: float
+    per_second: float | None = None
+    window: Window | None = None
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Opener:
-    """Turns the front of a chunk's queue into a prepared window."""
+    """Prepares windows. Used by one thread beside the engine's, and changes no chunk."""
 
     database: Database
     preparer: Preparer
-    provider_for: ProviderFor
     limits: Limits
     pacer: Pacer
     ahead: Ahead = field(default_factory=Ahead)
 
-    def open(self, chunk: OpenChunk, limit: int, horizon_seconds: float) -> None:
-        """Prepare the next window of `chunk`, or drain or end it as its control row says.
-
-        Permits may lie as far ahead as the horizon; those beyond it are not taken.
-        """
-        taken: list[int] = []
-        try:
-            self._open(chunk, limit, horizon_seconds, taken)
-        finally:
-            # Whatever failed, giving a connection back included: nobody may get lost.
-            if chunk.next is None:
-                chunk.put_back(taken)
-
-    def _open(self, chunk: OpenChunk, limit: int, horizon_seconds: float, taken: list[int]) -> None:
-        now = time.monotonic()
+    def open(self, wanted: Wanted) -> Opened:
+        """Prepare a window for the front of `wanted.positions`, as many as its rate allows."""
+        lease = wanted.lease
+        read_at = time.monotonic()
         with self.database.connect() as connection:
-            control = repository.read_control(connection, chunk.lease)
-        if not control.may_send():
-            _stop(chunk, control)
-            return
-        limits = self.limits.of(_paced(chunk, control))
-        chunk.per_second = min((one.per_second for one in limits), default=None)
-        taken += chunk.take(window_size(limit, chunk.per_second, limit))
-        with self.database.connect() as connection:
-            found = repository.read_recipients(connection, chunk.lease, control, taken)
-        window = self._prepare(chunk, control, found)
-        if window is None:
-            chunk.drain()
-            return
-        wait = self._permits(chunk, control, limits, Wish(len(window.pushes), horizon_seconds))
-        if wait > horizon_seconds:
-            return
-        if control.provider == "fcm" and chunk.lease.message.collapse_id and window.pushes:
-            self._spend_budget(chunk, window)
-        window.checked_at, window.not_before = now, time.monotonic() + wait
-        chunk.next = window
+            control = repository.read_control(connection, lease)
+            if not control.may_send():
+                return Opened(control, read_at)
+            limits = self.limits.of(_paced(lease, control))
+            per_second = min((one.per_second for one in limits), default=None)
+            size = window_size(len(wanted.positions), per_second, len(wanted.positions))
+            found = repository.read_recipients(connection, lease, control, wanted.positions[:size])
+        window = self._prepare(wanted, control, found)
+        opened = Opened(control, read_at, per_second)
+        opened.wait_seconds = self._permits(wanted, control, limits, len(window.pushes))
+        if opened.wait_seconds <= wanted.horizon_seconds:
+            if control.provider == "fcm" and lease.message.collapse_id and window.pushes:
+                self._spend_budget(lease, window)
+            window.checked_at = read_at
+            window.not_before = time.monotonic() + opened.wait_seconds
+            opened.window = window
+        return opened
 
-    def may_still_leave(self, chunk: OpenChunk) -> bool:
-        """Read the control row of the prepared window again; withdraw it when it must not leave."""
-        now = time.monotonic()
+    def control_of(self, lease: Lease) -> Control:
+        """Read the control row of a chunk as it is now."""
         with self.database.connect() as connection:
-            control = repository.read_control(connection, chunk.lease)
-        if not control.may_send():
-            chunk.withdraw()
-            _stop(chunk, control)
-        elif chunk.next is not None:
-            chunk.next.checked_at = now
-        return chunk.next is not None
+            return repository.read_control(connection, lease)
 
     def _prepare(
-        self, chunk: OpenChunk, control: Control, found: tuple[list[Recipient], list[Ended]]
-    ) -> Window | None:
+        self, wanted: Wanted, control: Control, found: tuple[list[Recipient], list[Ended]]
+    ) -> Window:
         recipients, ended = found
         positions = sorted([one.position for one in recipients] + [end.position for end in ended])
-        try:
-            provider = self.provider_for(chunk.lease)
-        except CarillonError as error:
-            verdict = CredentialVerdict("credential_unusable", error.detail)
-            chunk.decisions.append(Decision(credential=verdict))
-            return None
-        prepared = self.preparer.prepare(chunk.lease.message, recipients)
+        message = wanted.lease.message
+        prepared = self.preparer.prepare(message, recipients)
         pushes: list[Addressed] = []
         for recipient, notification in zip(recipients, prepared, strict=True):
-            made = _address(chunk, provider, recipient, notification)
+            made = _address(message, wanted.provider, recipient, notification)
             if isinstance(made, Ended):
                 ended.append(made)
             else:
                 pushes.append(made)
-        return Window(positions, pushes, ended, provider, 0.0, control.expires_in_seconds)
+        expires = control.expires_in_seconds
+        return Window(positions, pushes, ended, wanted.provider, 0.0, expires)
 
     def _permits(
-        self, chunk: OpenChunk, control: Control, limits: Sequence[Limit], wish: Wish
+        self, wanted: Wanted, control: Control, limits: Sequence[Limit], pushes: int
     ) -> float:
-        if not limits or not wish.pushes:
+        if not limits or not pushes:
             return 0.0
-        wait = self.pacer.take(control.pacer, limits, wish)
-        key = (chunk.lease.message.id, chunk.lease.credential_id)
-        if wait <= wish.horizon_seconds:
-            self.limits.used(limits, wish.pushes)
+        wait = self.pacer.take(control.pacer, limits, Wish(pushes, wanted.horizon_seconds))
+        key = (wanted.lease.message.id, wanted.lease.credential_id)
+        if wait <= wanted.horizon_seconds:
+            self.limits.used(limits, pushes)
             slowest = min(limit.per_second for limit in limits)
-            self.ahead.note(key, wait + wish.pushes / slowest)
-            return wait
-        self.ahead.note(key, wait)
-        if wait > HORIZON_SECONDS:
-            # Back half a horizon before they are due: then they can be taken ahead.
-            chunk.drain(wait - HORIZON_SECONDS / 2)
+            self.ahead.note(key, wait + pushes / slowest)
+        else:
+            self.ahead.note(key, wait)
         return wait
 
-    def _spend_budget(self, chunk: OpenChunk, window: Window) -> None:
+    def _spend_budget(self, lease: Lease, window: Window) -> None:
         """Let those wait whose registration has had its share of collapsible messages."""
         ids = [push.target_id for push in window.pushes]
         with self.database.begin() as connection:
-            waits = collapsible.take(connection, chunk.lease.message.app_id, ids)
+            waits = collapsible.take(connection, lease.message.app_id, ids)
         if not waits:
             return
         ended, delayed = list(window.ended), []
@@ -138,18 +130,18 @@ class Opener:
                 state = RecipientState.EXPIRED.value
                 ended.append(Ended(push.position, state, _COLLAPSE_BUDGET))
             else:
-                attempt = chunk.lease.attempt
-                delayed.append(Retried(push.position, wait, _COLLAPSE_BUDGET, attempt))
+                again = Retried(push.position, wait, _COLLAPSE_BUDGET, lease.attempt)
+                delayed.append(again)
         window.pushes = [push for push in window.pushes if push.target_id not in waits]
         window.ended, window.delayed = ended, delayed
 
 
-def _paced(chunk: OpenChunk, control: Control) -> Paced:
-    message = chunk.lease.message
+def _paced(lease: Lease, control: Control) -> Paced:
+    message = lease.message
     return Paced(
         app_id=message.app_id,
         message_id=message.id,
-        credential_id=chunk.lease.credential_id,
+        credential_id=lease.credential_id,
         provider=control.provider,
         project_id=control.project_id,
         is_transactional=message.lane == "transactional",
@@ -158,15 +150,6 @@ def _paced(chunk: OpenChunk, control: Control) -> Paced:
         learned_share=control.learned_share,
         learned_seconds=control.learned_seconds,
     )
-
-
-def _stop(chunk: OpenChunk, control: Control) -> None:
-    if control.message_state == "cancelled":
-        chunk.end_rest(RecipientState.SUPPRESSED, "cancelled")
-    elif control.expired:
-        chunk.end_rest(RecipientState.EXPIRED, "ttl")
-    else:
-        chunk.drain()
 
 
 def push_to(message: MessageFacts, recipient: Recipient, made: Rendered) -> Push:
@@ -188,12 +171,12 @@ def push_to(message: MessageFacts, recipient: Recipient, made: Rendered) -> Push
 
 
 def _address(
-    chunk: OpenChunk, provider: Provider, recipient: Recipient, made: Rendered | Skipped
+    message: MessageFacts, provider: Provider, recipient: Recipient, made: Rendered | Skipped
 ) -> Addressed | Ended:
     position = recipient.position
     if isinstance(made, Skipped):
         return Ended(position, RecipientState.SUPPRESSED.value, made.reason, made.words or None)
-    push = push_to(chunk.lease.message, recipient, made)
+    push = push_to(message, recipient, made)
     encoded = provider.encode(push)
     if isinstance(encoded, Unsendable):
         return Ended(position, RecipientState.SUPPRESSED.value, encoded.reason, encoded.words)

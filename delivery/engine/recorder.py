@@ -2,7 +2,7 @@
 
 import logging
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum, auto
 
 import psycopg
@@ -18,7 +18,7 @@ from delivery.engine.open_chunk import OpenChunk
 
 _LOGGER = logging.getLogger(__name__)
 _DEADLOCK_TRIES = 3
-# Of the connections of a worker one is left to the engine's thread.
+# Of the connections of a worker two are left, to the engine's thread and to the opener's.
 _THREADS = 2
 
 
@@ -65,14 +65,9 @@ class Recorder:
         """Ask no more about a chunk; a step that is under way may still hold."""
         self._pending.pop(chunk, None)
 
-    def is_busy(self) -> bool:
-        """Tell whether any step is under way."""
-        return bool(self._pending)
-
-    def wait(self, seconds: float) -> None:
-        """Wait until one of the steps under way is through, at most `seconds`."""
-        futures = [future for future, _ in self._pending.values()]
-        wait(futures, seconds, return_when=FIRST_COMPLETED)
+    def futures(self) -> list[Future[Recorded]]:
+        """Return the steps that are under way."""
+        return [future for future, _ in self._pending.values()]
 
     def close(self) -> None:
         """Wait for what is under way and end the threads."""

@@ -20,8 +20,10 @@ class Ahead:
     def note(self, key: Key, seconds: float) -> None:
         """Note that the next permit is due in so many seconds, or later."""
         now = time.monotonic()
-        self._due = {other: due for other, due in self._due.items() if due > now}
-        self._due[key] = now + min(seconds, HORIZON_SECONDS + _TRUST_SECONDS)
+        found = {other: due for other, due in self._due.items() if due > now}
+        found[key] = now + min(seconds, HORIZON_SECONDS + _TRUST_SECONDS)
+        # At once, for another thread reads it.
+        self._due = found
 
     def seconds(self, key: Key) -> float:
         """Return the seconds until the next permit, as far as is known."""

@@ -10,6 +10,7 @@ from delivery.chunks import repository
 from delivery.chunks.chunk import Lease
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
+from delivery.engine.openings import Openings
 from delivery.engine.repository import read_control, read_recipients
 from delivery.pacing.gcra import HORIZON_SECONDS
 from delivery.pacing.limits import Limits, PacingRules
@@ -49,13 +50,12 @@ def test_recipients_return_when_the_credential_can_not_be_read(scene: Scene) -> 
     opener = Opener(
         scene.database,
         TemplatePreparer(scene.database),
-        unreadable,
         Limits(PacingRules(600_000, 0.1), Ramp(scene.database, 0)),
         Pacer(scene.database, RedisPermits.open(scene.settings.require_redis_url(), "test:")),
     )
 
     with pytest.raises(OperationalError):
-        opener.open(chunk, 2, HORIZON_SECONDS)
+        Openings(opener, unreadable).start(chunk, 2, HORIZON_SECONDS)
 
     assert list(chunk.queue) == [0, 1, 2]
     assert chunk.next is None

@@ -60,7 +60,7 @@ class Walk:
                 ended.append(Ended(position, "suppressed", "moved"))
             else:
                 pushes.append(Addressed(position, 9, NO_PUSH))
-        self.chunk.next = Window(positions, pushes, ended, NO_PROVIDER, 0.0, 100.0)
+        self.chunk.prepared(Window(positions, pushes, ended, NO_PROVIDER, 0.0, 100.0))
 
     def record(self) -> bool:
         self.row.apply(self.chunk.build_step())
@@ -180,7 +180,7 @@ def test_what_an_earlier_worker_left_in_doubt_stays_unknown_when_the_rest_is_can
 def test_an_answer_stays_in_doubt_until_it_is_recorded() -> None:
     chunk = OpenChunk(lease_of(2, "at_least_once"), 60.0)
     push = Addressed(chunk.take(1)[0], 9, NO_PUSH)
-    chunk.next = Window([0], [push], (), NO_PROVIDER, 0.0, 100.0)
+    chunk.prepared(Window([0], [push], (), NO_PROVIDER, 0.0, 100.0))
     prepared = chunk.in_doubt()
 
     chunk.accept(chunk.depart(0.0), 0, "gateway-id")
@@ -195,7 +195,7 @@ def test_an_answer_stays_in_doubt_until_it_is_recorded() -> None:
 def test_an_intended_window_that_may_not_leave_goes_on_in_a_new_chunk() -> None:
     chunk = OpenChunk(lease_of(2, "at_most_once"), 60.0)
     push = Addressed(chunk.take(1)[0], 9, NO_PUSH)
-    chunk.next = Window([0], [push], (), NO_PROVIDER, 0.0, 100.0)
+    chunk.prepared(Window([0], [push], (), NO_PROVIDER, 0.0, 100.0))
     chunk.build_step()
     chunk.recorded(60.0, 0.0)
 

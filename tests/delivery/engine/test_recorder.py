@@ -2,7 +2,7 @@
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
 import pytest
@@ -47,7 +47,7 @@ def walk(held: Held) -> OpenChunk:
     chunk = OpenChunk(held.lease, time.monotonic() + LEASE_SECONDS)
     positions = chunk.take(2)
     pushes = [Addressed(position, position + 1, NO_PUSH) for position in positions]
-    chunk.next = Window(positions, pushes, (), NO_PROVIDER, 0.0, 100.0)
+    chunk.prepared(Window(positions, pushes, (), NO_PROVIDER, 0.0, 100.0))
     assert record(held.database, chunk, LEASE_SECONDS) is Recorded.COMMITTED
     chunk.recorded(chunk.lease_until, 0.0)
     chunk.depart(0.0)
@@ -174,9 +174,9 @@ def test_answers_come_in_while_a_step_is_being_recorded(held: Held) -> None:
         first = recorder.record(chunk)
         chunk.accept(chunk.departed[0], 1, "b")
         second = recorder.record(chunk)
-        is_busy = recorder.is_busy()
+        is_busy = bool(recorder.futures())
 
-    recorder.wait(20)
+    wait(recorder.futures(), 20, return_when=FIRST_COMPLETED)
     found = recorder.record(chunk)
     chunk.recorded(chunk.lease_until, 0.0)
     step = chunk.build_step()
@@ -197,16 +197,16 @@ def test_a_step_that_failed_is_begun_again_by_the_next_call(held: Held) -> None:
     held.change(END_SESSIONS)
 
     recorder.record(chunk)
-    recorder.wait(20)
+    wait(recorder.futures(), 20, return_when=FIRST_COMPLETED)
     lost = recorder.record(chunk)
     held.change("DROP TRIGGER away ON chunk")
     recorder.record(chunk)
-    recorder.wait(20)
+    wait(recorder.futures(), 20, return_when=FIRST_COMPLETED)
     again = recorder.record(chunk)
     recorder.close()
 
     assert lost is not None
     assert again is not None
     assert (lost[0], again[0]) == (Recorded.AWAY, Recorded.COMMITTED)
-    assert not recorder.is_busy()
+    assert not recorder.futures()
     assert held.read(STATES) == [("accepted", 1)]

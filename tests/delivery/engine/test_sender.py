@@ -50,7 +50,7 @@ def encoded(number: int) -> Encoded:
 def depart(gateway: Gateway, sender: Sender, lease_seconds: float = 60.0) -> OpenChunk:
     chunk = OpenChunk(lease_of(3, "at_most_once"), time.monotonic() + lease_seconds)
     pushes = [Addressed(position, 9, encoded(position)) for position in chunk.take(3)]
-    chunk.next = Window([0, 1, 2], pushes, (), gateway, 0.0, 100.0)
+    chunk.prepared(Window([0, 1, 2], pushes, (), gateway, 0.0, 100.0))
     chunk.build_step()
     chunk.recorded(chunk.lease_until, 0.0)
     sender.send(chunk, chunk.depart(time.monotonic()))
