@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 
 from sqlalchemy import Engine
@@ -25,6 +26,9 @@ _STALLED = (
     "{} workers, one after the other, began it and got no further than line {}. What was imported "
     "stays. Upload the rest in smaller parts, to find what stops them."
 )
+# No upload takes so long to arrive and to be stored as an import.
+_LEFT_SECONDS = 86_400.0
+_TIDY_SECONDS = 3_600.0
 _GONE = "The uploaded file is gone from the storage. Upload it again."
 
 
@@ -39,9 +43,11 @@ class ImportDuty:
         self._database = database
         self._storage: Storage = open_storage(settings)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._tidied_at: float | None = None
 
     def run(self, should_stop: Callable[[], bool]) -> int:
         """Work due imports off until none is left; return how many have ended."""
+        self._tidy()
         count = 0
         while not should_stop() and (job := self._claim()):
             count += self._work(job, should_stop)
@@ -50,6 +56,18 @@ class ImportDuty:
     def _claim(self) -> ImportJob | None:
         with self._database.begin() as connection:
             return repository.claim_due(connection, self._owner, self._settings.lease_seconds)
+
+    def _tidy(self) -> None:
+        """Remove, once an hour, what crashes have left in the storage and no import needs."""
+        now = time.monotonic()
+        if self._tidied_at is not None and now - self._tidied_at < _TIDY_SECONDS:
+            return
+        self._tidied_at = now
+        if left := self._storage.untouched(_LEFT_SECONDS):
+            with self._database.begin() as connection:
+                needed = repository.find_needed(connection, left)
+            for key in set(left) - needed:
+                self._storage.remove(key)
 
     def _work(self, job: ImportJob, should_stop: Callable[[], bool]) -> bool:
         key = str(job.stored_as)

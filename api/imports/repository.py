@@ -15,6 +15,7 @@ from api.imports.tables import import_error, import_job
 from core.ids import new_public_id
 
 _COLUMNS = tuple(import_job.c[name] for name in ImportJob.__dataclass_fields__)
+_TEXTS = sa.ARRAY(sa.Text)
 _OPEN = (ImportState.PENDING.value, ImportState.RUNNING.value)
 
 _DUE = (
@@ -193,6 +194,14 @@ def lock_waiting(connection: Connection, app_id: int) -> Waiting:
         )
     ).one()
     return Waiting(*row)
+
+
+def find_needed(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Return those of the stored files that an import still needs."""
+    statement = sa.select(import_job.c.stored_as).where(
+        import_job.c.state.in_(_OPEN), import_job.c.stored_as == sa.any_(sa.literal(keys, _TEXTS))
+    )
+    return set(connection.scalars(statement))
 
 
 def renew(connection: Connection, job: ImportJob, lease_seconds: float) -> bool:

@@ -35,7 +35,7 @@ from api.imports.storage import Storage, open_storage
 from api.imports.upload import Received, receive
 from api.openapi import answers, problems
 from api.route import DoorRoute
-from core.errors import NotFoundError
+from core.errors import CarillonError, NotFoundError
 
 router = APIRouter(prefix="/v1/imports", tags=["Imports"], route_class=DoorRoute)
 
@@ -101,7 +101,11 @@ async def upload(
 def _accept(
     call: Call, storage: Storage, key: str, wish: tuple[FileMark, ImportOptions]
 ) -> Response:
-    """Store the job of a received file; the file stays only when a job was made for it."""
+    """Store the job of a received file; the file stays only when a job was made for it.
+
+    It stays, too, when nobody knows: if only the answer to the COMMIT was lost, the job is there
+    and needs it. If not, the maintenance worker removes it in time.
+    """
     mark, options = wish
     made: list[ImportJob] = []
 
@@ -114,7 +118,7 @@ def _accept(
     try:
         check_file(storage.open(key), options)
         answer = run_once(replace(call, body_hash=hashlib.sha256(whole).digest()), work)
-    except BaseException:
+    except CarillonError:
         storage.remove(key)
         raise
     if made:
