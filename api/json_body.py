@@ -28,7 +28,8 @@ def parse_json(body: bytes) -> Any:
         raise MalformedJsonError(f"Byte {error.start} of the body is not UTF-8.") from error
     except json.JSONDecodeError as error:
         raise MalformedJsonError(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            f"The body is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, "
+            f"column {error.colno}."
         ) from error
     except RecursionError as error:
         raise InvalidPayloadError(fields=(_too_deep(""),)) from error
@@ -36,6 +37,11 @@ def parse_json(body: bytes) -> Any:
     if wrong:
         raise InvalidPayloadError(fields=wrong)
     return value
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can store a text: no NUL, no half of a surrogate pair."""
+    return not any(_text_faults(text, ""))
 
 
 def pointer_step(key: str | int) -> str:

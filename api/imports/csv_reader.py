@@ -152,8 +152,16 @@ def _cells(first: Line, lines: Lines, delimiter: str, ahead: int = LINE_LIMIT) -
     except (csv.Error, _BrokenError) as error:
         reread = lines.position - first.end
         lines.give_back(taken, first)
+        raise _broken(error, reread, is_one_line=not taken) from error
+
+
+def _broken(error: Exception, reread: int, *, is_one_line: bool) -> _BrokenError:
+    limit = csv.field_size_limit()
+    if str(limit) not in str(error):
         words = "A quote is not closed, or stands where none may stand."
-        raise _BrokenError("broken_quotes", words, reread) from error
+        return _BrokenError("broken_quotes", words, reread)
+    words = f"A cell in quotes is longer than {limit} characters, or its quote is not closed."
+    return _BrokenError("too_long" if is_one_line else "broken_quotes", words, reread)
 
 
 def _following(text: str, lines: Lines, taken: list[Line], ahead: int) -> Iterator[str]:

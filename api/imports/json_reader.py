@@ -10,6 +10,8 @@ from api.imports.record import LineFault, Record
 from api.json_body import parse_json
 from core.errors import InvalidPayloadError
 
+_NEWLINE = b"\r\n"
+
 
 class JsonReader:
     """Reads one object after the other."""
@@ -42,7 +44,8 @@ class JsonReader:
         if line.data is None:
             return _bad(line, "too_long", too_long(line.number))
         try:
-            found = parse_json(line.data.removeprefix(BYTE_ORDER_MARK))
+            # An object that is cut off ends in its own line, not at the beginning of the next.
+            found = parse_json(line.data.removeprefix(BYTE_ORDER_MARK).rstrip(_NEWLINE))
         except MalformedJsonError as error:
             if isinstance(error.__cause__, UnicodeDecodeError):
                 place = error.__cause__.start + 1

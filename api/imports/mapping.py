@@ -8,7 +8,7 @@ from types import MappingProxyType
 from api.imports.errors import InvalidMappingError
 from api.imports.record import ImportOptions, Unmapped
 from api.imports.values import CONVERTERS, Convert
-from api.json_body import pointer_step
+from api.json_body import is_storable, pointer_step
 
 IGNORE = "ignore"
 ATTRIBUTES = "attributes"
@@ -115,6 +115,8 @@ def map_columns(options: ImportOptions) -> ColumnMap:
 
 def split_map(text: str) -> tuple[str, str]:
     """Return column and target of `Customer ID=external_id`; raise `InvalidMappingError`."""
+    if not is_storable(text):
+        raise InvalidMappingError(f"{text!r} is no mapping: it must be UTF-8 without U+0000.")
     column, sign, target = text.rpartition("=")
     if not (sign and column and target):
         raise InvalidMappingError(f"{text!r} is no mapping: write COLUMN=TARGET.")

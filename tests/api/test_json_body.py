@@ -50,6 +50,15 @@ def test_what_is_not_json_in_utf8_is_malformed(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [(b'{"a": "\n"}', "Invalid control character at line 1"), (b'"', "starting at line 1")],
+)
+def test_what_is_not_json_is_told_with_its_place(body: bytes, words: str) -> None:
+    with pytest.raises(MalformedJsonError, match=words):
+        parse_json(body)
+
+
+@pytest.mark.parametrize(
     ("body", "faults"),
     [
         (rb'{"a": {"b": ["x", "y\u0000"]}}', {"/a/b/1": "nul_character"}),

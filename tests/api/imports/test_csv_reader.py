@@ -120,6 +120,13 @@ def test_a_broken_line_costs_only_itself() -> None:
     assert [record.line for record in records if record.payload] == [4, 8, 10]
 
 
+def test_a_quoted_cell_that_is_too_long_costs_its_line_and_says_the_limit() -> None:
+    records = read(b'external_id,a\nu1,"' + b"x" * 131_073 + b'"\nu2,x\n')
+
+    assert codes(records) == {2: "too_long"}
+    assert "longer than 131072 characters" in records[0].faults[0].message
+
+
 def test_a_quote_that_nobody_closes_does_not_swallow_a_long_file() -> None:
     tail = b"".join(b"u%d,x\n" % number for number in range(3_000))
 

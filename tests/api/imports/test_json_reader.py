@@ -60,6 +60,13 @@ def test_a_bad_line_costs_only_itself(line: bytes, code: str) -> None:
     assert "body" not in records[1].faults[0].message
 
 
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_the_place_of_a_fault_is_a_column_of_its_own_line(newline: bytes) -> None:
+    records = read(b'{"external_id":"u1"' + newline + b'{"external_id":"u2"}' + newline)
+
+    assert records[0].faults[0].message.endswith("at column 20.")
+
+
 def test_an_unknown_key_of_a_device_is_refused_unless_it_is_ignored() -> None:
     data = b'{"installation_id":"inst-0001","colour":"red"}\n'
 

@@ -79,6 +79,12 @@ def test_a_mapping_that_can_not_be_is_refused_before_any_file(
         map_columns(given)
 
 
+@pytest.mark.parametrize("text", ["points=attributes.a\0", "a\0=locale", "a=attributes.\udcfc"])
+def test_a_mapping_that_can_not_be_stored_is_refused(text: str) -> None:
+    with pytest.raises(InvalidMappingError, match="without U"):
+        split_map(text)
+
+
 def test_a_mapping_is_split_at_its_last_sign() -> None:
     assert split_map("a=b=locale") == ("a=b", "locale")
     for text in ("locale", "=locale", "a="):
