@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Literal, TextIO
 
 import orjson
 from sqlalchemy import Engine
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 from api.imports import repository
 from api.imports.app_choice import choose_app
 from api.imports.command import Order, begin, go_on
+from api.imports.errors import UnwritableFileError
 from api.imports.job import ImportJob
 from api.imports.mapping import RULES, map_columns, split_map
 from api.imports.opening import check_delimiter
@@ -54,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Import the file; 0 when every line was taken, 3 when some were bad."""
     options = _options(args)
+    if args.errors:
+        # Better now than when everything is imported.
+        _open_errors(args.errors, "a").close()
     settings = complete(read_settings())
     database = open_engine(settings.require_database_url(), pool_size=2)
     try:
@@ -93,9 +98,16 @@ def _import(args: argparse.Namespace, settings: Settings, database: Engine, orde
     return SOME_BAD if ended.failed else 0
 
 
+def _open_errors(path: Path, mode: Literal["a", "w"]) -> TextIO:
+    try:
+        return path.open(mode, encoding="utf-8")
+    except OSError as error:
+        raise UnwritableFileError(f"{path} can not be written: {error.strerror}.") from error
+
+
 def _write_errors(database: Engine, job: ImportJob, path: Path) -> None:
     after = 0
-    with path.open("w", encoding="utf-8") as file, database.begin() as connection:
+    with _open_errors(path, "w") as file, database.begin() as connection:
         while page := repository.list_errors(connection, job, after, _PAGE):
             for error in page:
                 file.writelines(f"{line}\n" for line in error_lines(error))

@@ -10,7 +10,8 @@ from delivery.apps import repository as apps
 def choose_app(connection: Connection, public_id: str | None) -> int:
     """Return the inner id of the app; raise when there is none, or none is named of several."""
     if public_id is not None:
-        found = repository.find_app(connection, public_id)
+        # What is typed in another encoding than UTF-8 can not even be asked for.
+        found = repository.find_app(connection, public_id) if public_id.isascii() else None
         if found is None:
             raise NotFoundError(f"There is no app {public_id!r}.")
         return found

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from api.imports import repository
 from api.imports.errors import ImportTakenOverError
 from api.imports.importers import importer_for
-from api.imports.job import FileMark, ImportJob, Progress
+from api.imports.job import FileMark, ImportJob, Progress, shown_name
 from api.imports.opening import check_path, fingerprint
 from api.imports.record import ImportOptions
 from api.imports.work import Desk, work
@@ -39,7 +39,7 @@ def begin(database: Engine, order: Order, lease_seconds: float) -> ImportJob:
     """
     check_path(order.path, order.options)
     with order.path.open("rb") as file:
-        mark = FileMark(order.path.name, *fingerprint(file))
+        mark = FileMark(shown_name(os.fsencode(order.path.name)), *fingerprint(file))
     with database.begin() as connection:
         job = _find_or_add(connection, order, mark)
         claimed = repository.claim(connection, order.app_id, job.id, _owner(), lease_seconds)

@@ -15,6 +15,12 @@ class InvalidMappingError(InvalidPayloadError):
     code = "invalid_mapping"
 
 
+class UnwritableFileError(CarillonError):
+    """The bad lines can not be written to the file of `--errors`."""
+
+    code = "unwritable_file"
+
+
 class ImportTakenOverError(CarillonError):
     """The same import was started again elsewhere and goes on there."""
 

@@ -8,6 +8,8 @@ from typing import Any
 from api.imports.opening import Place
 from api.imports.record import ImportOptions
 
+_NAME_LIMIT = 200
+
 
 @dataclass(frozen=True, slots=True)
 class FileMark:
@@ -16,6 +18,12 @@ class FileMark:
     name: str
     size: int
     digest: bytes
+
+
+def shown_name(name: bytes) -> str:
+    """Return what is shown of a file's name, whatever bytes it has; may be empty."""
+    letters = name.decode("utf-8", "replace")
+    return "".join(letter for letter in letters if letter.isprintable())[:_NAME_LIMIT]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from api.errors import BadRequestError, BodyTooLargeError
+from api.imports.job import shown_name
 
 _PIECE = 1 << 20
 _HEADER_LIMIT = 8_192
-_NAME_LIMIT = 200
 
 
 @dataclass(slots=True)
@@ -134,6 +134,4 @@ class _Form:
 
 def file_name(options: Mapping[bytes, bytes]) -> str | None:
     """Return the name a form gives its file, to be shown and nothing else."""
-    text = options.get(b"filename", b"").decode("utf-8", "replace")
-    shown = "".join(letter for letter in text if letter.isprintable())[:_NAME_LIMIT]
-    return shown or None
+    return shown_name(options.get(b"filename", b"")) or None

@@ -71,6 +71,18 @@ def test_the_sum_and_the_bad_lines_are_printed(typed: Typed, tmp_path: Path, peo
     assert errors.read_text() == expected + "\n"
 
 
+def test_a_name_in_no_encoding_keeps_no_file_from_being_imported(
+    typed: Typed, tmp_path: Path, people: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"K\xfcnden\x1b[31m\n.csv")
+    odd.write_bytes(people.read_bytes())
+
+    done = typed(str(odd), *MAP)
+
+    assert done.returncode == 3, done.stderr
+    assert "read from K\ufffdnden[31m.csv: 1 created" in done.stdout
+
+
 def test_the_sum_is_one_object_when_asked(typed: Typed, people: Path) -> None:
     done = typed(str(people), "--map", "Customer ID=external_id", "--json")
 
@@ -95,6 +107,10 @@ BAD_OPTIONS = {
     ("--map", "points"): "COLUMN=TARGET",
     ("--delimiter", "::"): "one character",
     ("--app", "app_none"): "no app 'app_none'",
+    ("--app", "app_\udcfc"): "no app 'app_\\udcfc'",
+    ("--map", "points=attributes.\udcfc"): "must be UTF-8",
+    ("--errors", "missing/errors.txt"): "errors.txt can not be written: No such file",
+    ("--errors", "."): "can not be written: Is a directory",
 }
 
 
