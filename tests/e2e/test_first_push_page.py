@@ -2,9 +2,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from delivery.sandbox.tokens import fcm_token
 from tests.console.live import serve_api
@@ -16,6 +19,52 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "first-push.md
 def snippet(language: str, containing: str) -> str:
     blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     return next(block for block in blocks if containing in block)
+
+
+def javascript(folder: Path) -> Path:
+    """Return the TypeScript snippet as JavaScript, checked as strictly as its compiler can."""
+    if shutil.which("tsc") is None or shutil.which("node") is None:
+        pytest.skip("there is no TypeScript: apt-get install --yes nodejs node-typescript")
+    source = folder / "first-push.mts"
+    source.write_text(snippet("typescript", "sendPush"))
+    # What the page says of `@types/node`, in one line.
+    known = folder / "node.d.ts"
+    known.write_text("declare const process: { env: Record<string, string | undefined> };")
+    options = ("--strict", "--target", "es2022", "--module", "node16", "--typeRoots", str(folder))
+    command = ["tsc", *options, str(source), str(known)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    return source.with_suffix(".mjs")
+
+
+def test_the_typescript_snippet_sends_once_however_often_it_is_run(
+    scene: Scene, tmp_path: Path
+) -> None:
+    program = javascript(tmp_path)
+    scene.add_people({"external_id": "ada"})
+    scene.add_device("ada", fcm_token("accepted", 1))
+
+    with serve_api(scene.settings) as url:
+        environment = {**os.environ, "API": url, "KEY": scene.key}
+        runs = [
+            subprocess.run(
+                ["node", str(program)], env=environment, capture_output=True, text=True, check=True
+            )
+            for _ in range(2)
+        ]
+        wrong = subprocess.run(
+            ["node", str(program)],
+            env={**environment, "KEY": "ca_mistyped"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        scene.work()
+
+    assert all("accepted" in run.stdout for run in runs)
+    assert wrong.returncode == 1
+    assert "token_invalid: The key is unknown" in wrong.stderr
+    assert len(list(scene.sandbox.control.accepted())) == 1
 
 
 def test_the_python_snippet_sends_once_however_often_it_is_run(scene: Scene) -> None:
