@@ -125,5 +125,5 @@ def show_error(error: ApiError) -> None:
         if error.status >= 500:
             lines.append("This is the API's fault, not yours. Try again in a moment.")
         if error.status == 401:
-            lines.append("Sign out and in again with a key that is alive.")
+            lines.append("Sign in again with a key that is alive.")
     st.error("\n\n".join([lines[0], "\n".join(lines[1:])]).strip())

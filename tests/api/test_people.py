@@ -120,6 +120,17 @@ def test_a_batch_answers_for_each_item_and_a_bad_one_fails_alone(app: AppDoors) 
     assert app.client.get("/v1/people/bad", headers=app.server).status_code == 404
 
 
+def test_what_no_json_here_may_hold_refuses_a_whole_batch_with_its_place(app: AppDoors) -> None:
+    people = [{"external_id": "good"}, {"external_id": "bad", "attributes": {"name": "\0"}}]
+
+    answer = app.client.post("/v1/people/batch", headers=app.server, json={"people": people})
+
+    assert pointers(problem(answer, 422, "invalid_payload")) == {
+        "/people/1/attributes/name": "nul_character"
+    }
+    assert app.client.get("/v1/people/good", headers=app.server).status_code == 404
+
+
 def test_changes_to_one_person_in_a_batch_apply_in_order(app: AppDoors) -> None:
     people = [
         {"external_id": "ada", "attributes": {"a": 1, "b": 1}, "locale": "de"},

@@ -105,7 +105,7 @@ def test_signing_out_forgets_the_key(page: AppTest) -> None:
             "The database does not answer.",
         ),
         ((500, b"broken"), "The API answered 500."),
-        ((401, problem("token_expired", "The key has expired.")), "Sign out and in again"),
+        ((401, problem("token_expired", "The key has expired.")), "Sign in again with a key"),
         ((403, problem("forbidden_scope", "It needs the scope.")), "It needs the scope."),
         ((200, b"<html>"), "The answer is not one of this API."),
     ],
