@@ -32,14 +32,17 @@ class App:
             return
         gateway = self._gateway
         record = gateway.record
-        record.arrive(gateway.now())
+        now = gateway.now()
+        record.arrive(now)
         try:
             connection = gateway.connections.get(scope.client) or self._meet(scope, protocol)
             body = await protocol()
             if gateway.profile.sink and path != "/token":
-                await _sink(gateway, scope, protocol, path, body)
+                await _sink(gateway, scope, protocol, body, now)
                 return
             provider, reply = self._route(scope, path, body, connection)
+            if provider != "oauth" and not reply.hangs:
+                record.tally(now, reply.answer.status)
             if reply.delay_seconds:
                 await asyncio.sleep(reply.delay_seconds)
             if reply.hangs:
@@ -98,13 +101,13 @@ class App:
         _send(protocol, answer_control(self._gateway, request))
 
 
-async def _sink(gateway: Gateway, scope: Any, protocol: Any, path: str, body: bytes) -> None:
+async def _sink(gateway: Gateway, scope: Any, protocol: Any, body: bytes, now: float) -> None:
     record = gateway.record
-    sunk = sink(record, gateway.profile, path, scope.headers, body)
-    provider, status, headers, content, wait = sunk
+    provider, status, label, headers, content, wait = sink(gateway, scope.path, scope.headers, body)
+    record.tally(now, status)
     if wait:
         await asyncio.sleep(wait)
-    record.count(provider, status, "accepted" if status == 200 else "unreadable")
+    record.count(provider, status, label)
     if content:
         protocol.response_bytes(status, headers, content)
     else:

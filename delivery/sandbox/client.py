@@ -128,6 +128,21 @@ class ControlClient:
                 yield one["token"], one["message"]
             after = page["next"]
 
+    def seconds(self) -> dict[tuple[int, int], int]:
+        """Return how many pushes came in each (second, status they got)."""
+        return {
+            (at, status): count for at, status, count in self._call("GET", "seconds")["seconds"]
+        }
+
+    def arrivals(self) -> Iterator[tuple[str, str, float]]:
+        """Yield (token, message id, time) of every accepted push of a timed token."""
+        after: int | None = 0
+        while after is not None:
+            page = self._call("GET", "arrivals", query={"after": after})
+            for one in page["arrivals"]:
+                yield one["token"], one["message"], one["at"]
+            after = page["next"]
+
     def reset(self) -> None:
         """Forget everything that was seen."""
         self._call("POST", "reset")

@@ -42,11 +42,8 @@ def _stats(gateway: Gateway, _request: Request) -> Any:
 
 def _accepted(gateway: Gateway, request: Request) -> Any:
     """Return a page of accepted pushes; ``next`` is the position to go on from."""
-    query = {name: values[0] for name, values in parse_qs(request.query).items()}
-    try:
-        after, limit = int(query.get("after", "0")), int(query.get("limit", str(_PAGE)))
-    except ValueError as error:
-        raise ControlError("after and limit are whole numbers") from error
+    query = _query(request)
+    after, limit = _number(query, "after", 0), _number(query, "limit", _PAGE)
     matching = (
         line
         for line in gateway.record.read_accepted(after)
@@ -58,6 +55,19 @@ def _accepted(gateway: Gateway, request: Request) -> Any:
         for _, provider, token, message in page
     ]
     return {"accepted": pairs, "next": page[-1][0] if len(page) == limit else None}
+
+
+def _seconds(gateway: Gateway, _request: Request) -> Any:
+    rows = sorted(gateway.record.seconds.items())
+    return {"seconds": [[second, status, count] for (second, status), count in rows]}
+
+
+def _arrivals(gateway: Gateway, request: Request) -> Any:
+    """Return a page of the arrivals of timed tokens; ``next`` is the position to go on from."""
+    after = max(0, _number(_query(request), "after", 0))
+    page = gateway.record.arrivals[after : after + _PAGE]
+    found = [{"token": token, "message": message, "at": at} for token, message, at in page]
+    return {"arrivals": found, "next": after + _PAGE if len(page) == _PAGE else None}
 
 
 def _reset(gateway: Gateway, _request: Request) -> Any:
@@ -114,6 +124,17 @@ def _outcomes(_gateway: Gateway, _request: Request) -> Any:
     ]
 
 
+def _query(request: Request) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(request.query).items()}
+
+
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    try:
+        return int(query.get(name, str(default)))
+    except ValueError as error:
+        raise ControlError(f"{name} is a whole number") from error
+
+
 def _object(request: Request) -> dict[str, Any]:
     try:
         value = orjson.loads(request.body)
@@ -127,6 +148,8 @@ def _object(request: Request) -> dict[str, Any]:
 _ROUTES: dict[str, dict[str, Callable[[Gateway, Request], Any]]] = {
     "stats": {"GET": _stats},
     "accepted": {"GET": _accepted},
+    "seconds": {"GET": _seconds},
+    "arrivals": {"GET": _arrivals},
     "reset": {"POST": _reset},
     "profile": {"GET": _profile, "POST": _change_profile},
     "credentials": {

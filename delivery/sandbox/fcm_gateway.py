@@ -12,7 +12,6 @@ from delivery.sandbox.provider_token import token_text
 from delivery.sandbox.record import short_hash
 from delivery.sandbox.tokens import fcm_outcome
 
-_WINDOW_SECONDS = 60.0
 _UNAUTHENTICATED = Fault(401, "UNAUTHENTICATED", UNAUTHENTICATED_TEXT)
 _NO_PROJECT = Fault(404, "NOT_FOUND", "Requested entity was not found.")
 _NO_METHOD = Fault(404, "NOT_FOUND", "Method not found.")
@@ -102,16 +101,10 @@ def _sender_fault(gateway: Gateway, request: Request, project: str) -> Fault | N
 
 
 def _quota_fault(gateway: Gateway, project: str) -> Fault | None:
-    """Count against the project's minute, which starts with its first request."""
     limit = gateway.profile.fcm_quota_per_minute
-    if limit is None:
+    if limit is None or gateway.quotas.take(project, limit, gateway.now()):
         return None
-    now = gateway.now()
-    start, used = gateway.quota_windows.get(project, (now, 0))
-    if now - start >= _WINDOW_SECONDS:
-        start, used = now, 0
-    gateway.quota_windows[project] = (start, used + 1)
-    return OUTCOMES["rate_limit_exceeded"].fault if used >= limit else None
+    return OUTCOMES["rate_limit_exceeded"].fault
 
 
 def _with_headers(gateway: Gateway, project: str, fault: Fault) -> Answer:
@@ -120,8 +113,7 @@ def _with_headers(gateway: Gateway, project: str, fault: Fault) -> Answer:
     if fault.status == 401:
         headers += (("www-authenticate", 'Bearer realm="https://accounts.google.com/"'),)
     if fault.status == 429:
-        start, _ = gateway.quota_windows[project]
-        left = max(1, round(start + _WINDOW_SECONDS - gateway.now()))
+        left = gateway.quotas.left_seconds(project, gateway.now())
         headers += (("retry-after", str(left)),)
     return Answer(answer.status, answer.label, headers, answer.body)
 

@@ -15,6 +15,7 @@ from delivery.sandbox.oauth import AccessTokens
 from delivery.sandbox.outcomes import OUTCOMES, Outcome
 from delivery.sandbox.profile import Profile, draw, latency_seconds
 from delivery.sandbox.provider_token import ProviderToken
+from delivery.sandbox.quotas import Quotas
 from delivery.sandbox.reasons import REASONS
 from delivery.sandbox.record import Record, pair_hash
 from delivery.sandbox.registry import Registry
@@ -51,7 +52,7 @@ class Gateway:
         self.access_tokens = AccessTokens(profile.seed)
         self.connections: dict[str, Connection] = {}
         self.provider_tokens: dict[str, ProviderToken] = {}
-        self.quota_windows: dict[str, tuple[float, int]] = {}
+        self.quotas = Quotas()
 
     def now(self) -> float:
         """Return the time of the gateways, which a profile may shift."""
@@ -60,7 +61,7 @@ class Gateway:
     def reset(self) -> None:
         """Forget what was seen; credentials, access tokens and the profile stay."""
         self.record.reset()
-        self.quota_windows.clear()
+        self.quotas.reset()
         for connection in self.connections.values():
             connection.token, connection.wedged = None, False
 
@@ -80,6 +81,8 @@ class Gateway:
     def accept(self, push: Push) -> None:
         """Record an accepted push."""
         self.record.accept(push.pair, push.body)
+        if push.token.startswith(self.profile.timed_tokens):
+            self.record.note_arrival(push.token, push.message, self.now())
         if self.profile.keep_accepted:
             self.record.write_accepted(push.provider, push.token, push.message)
 

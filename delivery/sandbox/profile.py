@@ -56,6 +56,7 @@ class Profile:
     connection_rules: bool = True
     wedge_after_expired: bool = False
     fcm_quota_per_minute: int | None = None
+    timed_tokens: tuple[str, ...] = ()
     oauth_expires_in: int = 3599
     oauth_delay_seconds: float = 0.0
     oauth_failure: str = ""
@@ -156,10 +157,13 @@ def _read_share(value: object) -> float:
     return share
 
 
-def _read_keys(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ProfileError("message_keys is a list of strings")
-    return tuple(value)
+def _strings(name: str) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ProfileError(f"{name} is a list of strings")
+        return tuple(value)
+
+    return read
 
 
 def _read_quota(value: object) -> int:
@@ -182,7 +186,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "forced": _read_forced,
     "server_error_share": _read_share,
     "throttled_share": _read_share,
-    "message_keys": _read_keys,
+    "message_keys": _strings("message_keys"),
+    "timed_tokens": _strings("timed_tokens"),
     "fcm_quota_per_minute": _read_quota,
     "apns_environment": _one_of("apns_environment", "any", "development", "production"),
     "oauth_failure": _one_of("oauth_failure", "", "invalid_grant", "unavailable"),

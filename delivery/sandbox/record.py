@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 _SPACES = {9: " ", 10: " ", 13: " "}
+# Counts per second are kept for an hour or more, arrivals for a long benchmark.
+_SECONDS_KEPT, _ARRIVALS_KEPT = 10_000, 1_000_000
 
 
 def short_hash(data: bytes) -> int:
@@ -51,6 +53,8 @@ class Record:
         self.pairs: set[int] = set()
         self.payloads: set[int] = set()
         self.attempts: dict[int, int] = {}
+        self.seconds: dict[tuple[int, int], int] = {}
+        self.arrivals: list[tuple[str, str, float]] = []
 
     def arrive(self, now: float) -> None:
         """Count a request to a gateway or the token endpoint as it comes in."""
@@ -60,6 +64,21 @@ class Record:
         if self.first_arrival is None:
             self.first_arrival = now
         self.last_arrival = now
+
+    def tally(self, now: float, status: int) -> None:
+        """Count a push by the second in which it came and by the status it gets."""
+        key = (int(now), status)
+        if key in self.seconds:
+            self.seconds[key] += 1
+            return
+        self.seconds[key] = 1
+        if len(self.seconds) > _SECONDS_KEPT:
+            del self.seconds[next(iter(self.seconds))]
+
+    def note_arrival(self, token: str, message: str, now: float) -> None:
+        """Keep when an accepted push of a timed token had been read whole."""
+        if len(self.arrivals) < _ARRIVALS_KEPT:
+            self.arrivals.append((token, message, now))
 
     def leave(self) -> None:
         """Count a request as answered or abandoned."""

@@ -161,6 +161,6 @@ def test_control_answers_any_request(
     body=(_near_message() | _object_of(REQUEST)).map(orjson.dumps) | st.binary(max_size=40),
 )
 def test_the_sink_answers_any_request(gateway: Gateway, path: str, body: bytes) -> None:
-    provider, status, *_ = sink(gateway.record, Profile(), path, {}, body)
+    provider, status, *_ = sink(gateway, path, {}, body)
 
     assert (status == 200) == (provider in ("apns", "fcm"))

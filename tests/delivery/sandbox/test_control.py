@@ -191,3 +191,43 @@ def test_the_sink_takes_all_and_counts_pairs(sandbox: Sandbox) -> None:
     stats = sandbox.control.stats()
     assert statuses == [200, 200, 200, 400]
     assert (stats["accepted"], stats["distinct_accepted"], stats["duplicates"]) == (3, 2, 1)
+
+
+def test_the_sink_keeps_the_quota_of_a_project(sandbox: Sandbox) -> None:
+    sandbox.control.profile(sink=True, fcm_quota_per_minute=2)
+
+    answers = [sandbox.push_fcm(fcm_token("accepted", n), bearer="none") for n in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 60
+    assert sandbox.control.stats()["accepted"] == 2
+
+
+@pytest.mark.parametrize("sink", [False, True])
+def test_pushes_are_counted_by_the_second_in_which_they_came(
+    sandbox: Sandbox, *, sink: bool
+) -> None:
+    sandbox.control.profile(sink=sink, fcm_quota_per_minute=2)
+    bearer, began = sandbox.access_token(), int(time.time())
+    for serial in range(3):
+        sandbox.push_fcm(fcm_token("accepted", serial), bearer=bearer)
+
+    seconds = sandbox.control.seconds()
+
+    assert all(began <= second <= time.time() for second, _ in seconds)
+    assert sum(count for (_, status), count in seconds.items() if status == 200) == 2
+    assert sum(count for (_, status), count in seconds.items() if status == 429) == 1
+
+
+@pytest.mark.parametrize("sink", [False, True])
+def test_arrivals_of_timed_tokens_are_kept(sandbox: Sandbox, *, sink: bool) -> None:
+    timed, other = fcm_token("accepted", 1), fcm_token("accepted", 2)
+    sandbox.control.profile(sink=sink, timed_tokens=[timed[:22], "none"])
+    bearer, began = sandbox.access_token(), time.time()
+    for token in (timed, other):
+        sandbox.push_fcm(token, "m-7", bearer)
+
+    [(token, message, at)] = sandbox.control.arrivals()
+
+    assert (token, message) == (timed, "m-7")
+    assert began <= at <= time.time()

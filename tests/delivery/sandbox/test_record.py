@@ -76,5 +76,19 @@ def test_peak_and_times_of_arrival_are_kept(record: Record) -> None:
     assert (stats["first_arrival"], stats["last_arrival"]) == (1.0, 3.0)
 
 
+def test_pushes_are_counted_by_second_and_status(record: Record) -> None:
+    for now, status in ((7.1, 200), (7.9, 200), (7.9, 429), (8.0, 200)):
+        record.tally(now, status)
+
+    assert record.seconds == {(7, 200): 2, (7, 429): 1, (8, 200): 1}
+
+
+def test_the_oldest_seconds_are_forgotten(record: Record) -> None:
+    for second in range(10_001):
+        record.tally(second, 200)
+
+    assert ((0, 200) in record.seconds, (1, 200) in record.seconds) == (False, True)
+
+
 def test_the_file_is_private(tmp_path: Path, record: Record) -> None:
     assert (tmp_path / "accepted.tsv").stat().st_mode & 0o777 == 0o600
