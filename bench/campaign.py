@@ -5,35 +5,25 @@
 
 import argparse
 import contextlib
-import csv
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 import psutil
 
+from bench.audience import CONTENT, Crowd, add_credentials, load
 from bench.children import ending_on_signals
 from bench.errors import BenchError
 from bench.numbers import whole_number
 from bench.platform import Bench, running
+from bench.table import table
 from delivery.sandbox.client import ControlClient
-from delivery.sandbox.credentials import make_apns_key, make_service_account
-from delivery.sandbox.tokens import apns_token, fcm_token
 
-_PROJECT, _TOPIC = "bench-project", "com.example.bench"
 _QUOTA_PER_MINUTE = 6_000_000
 _LOOK_SECONDS = 0.1
-_NAMES = ("Ada", "Björn", "Chidi", "Elif", "Fatima", "Hana", "Inés", "Jamal", "Léa", "Zoë")
-_CONTENT = {
-    "title": "Hello {{ first_name }}",
-    "body": "{{ first_name }}, you have {{ points }} points: number {{ serial }} of our list.",
-    "deep_link": "app://offers",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,92 +67,20 @@ def profile(latency: str | None) -> dict[str, Any]:
 
 def measure(devices: int, sandbox_profile: dict[str, Any]) -> dict[str, Any]:
     """Send one campaign to `devices` devices and return what it took."""
-    with running(sandbox_profile, {}) as bench:
-        _fill(bench, devices)
-        worker = bench.worker("campaign")
+    with running(sandbox_profile, {"CARILLON_RAMP_SECONDS": "0"}) as bench:
+        add_credentials(bench, _QUOTA_PER_MINUTE)
+        load(bench, Crowd("p", devices))
+        [worker] = bench.workers("campaign")
         before = worker.cpu_times()
-        wanted = {"to": {"all": True}, "lane": "campaign", "content": _CONTENT}
+        wanted = {"to": {"all": True}, "lane": "campaign", "content": CONTENT}
         message = bench.call("POST", "/v1/messages", wanted)
         ended, rss_mb = _watch(bench, worker, message["id"])
         after = worker.cpu_times()
         cpu = after.user + after.system - before.user - before.system
         with ControlClient(bench.sandbox) as control:
             seen = control.stats()
-        return _figures(ended, Cost(cpu, rss_mb), seen)
-
-
-def _fill(bench: Bench, devices: int) -> None:
-    account = make_service_account(_PROJECT, bench.sandbox.token_uri)
-    key = make_apns_key()
-    with ControlClient(bench.sandbox) as control:
-        control.register_service_account(account)
-        control.register_apns_key(key, _TOPIC)
-    path = f"/v1/apps/{bench.app_id}/credentials"
-    common = {"quota_per_minute": _QUOTA_PER_MINUTE}
-    bench.call(
-        "POST", path,
-        {"kind": "service_account", "name": "FCM", "service_account": account, **common},
-    )  # fmt: skip
-    bench.call(
-        "POST", path,
-        {"kind": "token", "name": "APNs", "p8": key.p8, "key_id": key.key_id,
-         "team_id": key.team_id, "topic": _TOPIC, "environment": "production", **common},
-    )  # fmt: skip
-    people, targets = bench.folder / "people.csv", bench.folder / "devices.csv"
-    _write(people, ["external_id", "first_name", "points", "serial"], _people(devices))
-    columns = [
-        "installation_id",
-        "person",
-        "platform",
-        "provider",
-        "kind",
-        "environment",
-        "token",
-        "permission",
-    ]
-    _write(targets, columns, _devices(devices))
-    bench.load("people", people)
-    bench.load("devices", targets)
-
-
-def _write(path: Path, columns: list[str], lines: Iterator[tuple[object, ...]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(lines)
-
-
-def _people(count: int) -> Iterator[tuple[object, ...]]:
-    for number in range(count):
-        yield f"p{number}", _NAMES[number % len(_NAMES)], number * 7 % 10_000, number
-
-
-def _devices(count: int) -> Iterator[tuple[object, ...]]:
-    for number in range(count):
-        if number % 3:
-            token = fcm_token("accepted", number)
-            yield (
-                f"bench-{number:07}",
-                f"p{number}",
-                "android",
-                "fcm",
-                "token",
-                "",
-                token,
-                "granted",
-            )
-        else:
-            token = apns_token("accepted", number)
-            yield (
-                f"bench-{number:07}",
-                f"p{number}",
-                "ios",
-                "apns",
-                "alert",
-                "production",
-                token,
-                "granted",
-            )
+        conditions = bench.conditions(quota_per_minute=_QUOTA_PER_MINUTE, ramp_seconds=0)
+        return {**_figures(ended, Cost(cpu, rss_mb), seen), "conditions": conditions}
 
 
 def _watch(bench: Bench, worker: psutil.Process, message_id: str) -> tuple[dict[str, Any], float]:
@@ -193,11 +111,6 @@ def _figures(message: dict[str, Any], cost: Cost, seen: dict[str, Any]) -> dict[
         "duplicates": seen["duplicates"],
         "counts": {name: count for name, count in message["counts"].items() if count},
     }
-
-
-def table(found: dict[str, Any]) -> str:
-    """Return the figures for people."""
-    return "\n".join(f"{name:24} {value}" for name, value in found.items())
 
 
 if __name__ == "__main__":

@@ -14,9 +14,12 @@ from typing import Any
 import httpx
 import orjson
 import psutil
+from sqlalchemy import text
 
+from api.services.pair import EmbeddedOptions, Pair, embedded_pair
 from bench.errors import BenchError
 from bench.servers.ports import free_port
+from core.database import open_engine
 from delivery.sandbox.client import Address, start_sandbox, stop_sandbox
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +37,8 @@ class Bench:
     sandbox: Address
     folder: Path
     environment: Mapping[str, str]
-    platform: psutil.Process
+    pair: Pair
+    load_average: list[float]
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Return the JSON of an answer; raises BenchError when it is no success."""
@@ -49,13 +53,34 @@ class Bench:
         """Import people or devices from a file."""
         command(["import", kind, str(file), "--json"], self.environment)
 
-    def worker(self, lane: str) -> psutil.Process:
-        """Return the worker process of a lane."""
-        for process in self.platform.children(recursive=True):
+    def workers(self, lane: str) -> list[psutil.Process]:
+        """Return the worker processes of a lane."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if process.cmdline()[-2:] == ["api.worker", lane]:
-                    return process
-        raise BenchError(f"no worker of the lane {lane} runs")
+                    found.append(process)
+        return found
+
+    def conditions(self, **further: Any) -> dict[str, Any]:
+        """Return under which conditions this is measured, as the servers say."""
+        return {
+            "cpus": os.cpu_count(),
+            "load_average_before": self.load_average,
+            **_durability(self.pair.database_url),
+            **further,
+        }
+
+
+def _durability(database_url: str) -> dict[str, str]:
+    # Asked in a session like those of the platform.
+    engine = open_engine(database_url, pool_size=1, process="bench")
+    try:
+        with engine.connect() as connection:
+            names = ("fsync", "synchronous_commit")
+            return {name: connection.scalar(text(f"SHOW {name}")) for name in names}
+    finally:
+        engine.dispose()
 
 
 def command(arguments: Sequence[str], environment: Mapping[str, str]) -> bytes:
@@ -73,27 +98,34 @@ def command(arguments: Sequence[str], environment: Mapping[str, str]) -> bytes:
 
 @contextlib.contextmanager
 def running(sandbox_profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Bench]:
-    """Start a sandbox and the platform in a folder of their own; stop them afterwards."""
+    """Start servers, a sandbox and the platform in a folder of their own; stop them afterwards."""
+    load_average = [round(value, 2) for value in os.getloadavg()]
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
         folder = Path(name)
         # The database's own user has to get through.
         folder.chmod(0o755)
         profile = orjson.dumps(sandbox_profile).decode()
-        gateway, address = start_sandbox(
-            folder / "sandbox", "--mtls-port", "0", "--profile", profile
-        )
-        try:
-            with _platform(folder, address, settings) as bench:
-                yield bench
-        finally:
-            stop_sandbox(gateway)
+        with embedded_pair(EmbeddedOptions(folder / "servers", fresh=True)) as pair:
+            gateway, address = start_sandbox(
+                folder / "sandbox", "--mtls-port", "0", "--profile", profile
+            )
+            try:
+                environment = _environment(folder, address, pair, settings)
+                with _platform(folder, environment) as (http, app_id):
+                    yield Bench(http, app_id, address, folder, environment, pair, load_average)
+            finally:
+                stop_sandbox(gateway)
 
 
-@contextlib.contextmanager
-def _platform(folder: Path, address: Address, settings: Mapping[str, str]) -> Iterator[Bench]:
-    environment = {
+def _environment(
+    folder: Path, address: Address, pair: Pair, settings: Mapping[str, str]
+) -> dict[str, str]:
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")},
         "CARILLON_STATE_DIR": str(folder / "state"),
+        "CARILLON_DATABASE_URL": pair.database_url,
+        "CARILLON_REDIS_URL": pair.redis_url,
+        "CARILLON_BROKER_URL": pair.broker_url,
         "CARILLON_FCM_URL": address.url,
         "CARILLON_APNS_PRODUCTION_URL": address.url,
         "CARILLON_APNS_DEVELOPMENT_URL": address.url,
@@ -102,15 +134,15 @@ def _platform(folder: Path, address: Address, settings: Mapping[str, str]) -> It
         "CARILLON_RAMP_SECONDS": "0",
         **settings,
     }
+
+
+@contextlib.contextmanager
+def _platform(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[httpx.Client, str]]:
     port = free_port()
     ports = ["--api-port", str(port), "--console-port", str(free_port())]
-    with (folder / "up.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - a module of ours, no shell.
-            [sys.executable, "-m", "api.cli", "up", *ports],
-            cwd=_ROOT, env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        _wait(process, port, folder / "up.log")
+    arguments = [sys.executable, "-m", "api.cli", "up", *ports]
+    with process(arguments, environment, folder / "up.log") as up:
+        _wait(up, port, folder / "up.log")
         made = orjson.loads(command(["app", "create", "--json", "Bench"], environment))
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}",
@@ -118,16 +150,27 @@ def _platform(folder: Path, address: Address, settings: Mapping[str, str]) -> It
             timeout=60.0,
             trust_env=False,
         ) as http:
-            yield Bench(
-                http, made["app_id"], address, folder, environment, psutil.Process(process.pid)
-            )
+            yield http, made["app_id"]
+
+
+@contextlib.contextmanager
+def process(
+    arguments: Sequence[str], environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program of ours beside the block and ask it to stop afterwards."""
+    with log.open("wb") as words:
+        child = subprocess.Popen(  # noqa: S603 - a module of ours, no shell.
+            arguments, cwd=_ROOT, env=dict(environment), stdout=words, stderr=words
+        )
+    try:
+        yield child
     finally:
-        process.terminate()
+        child.terminate()
         try:
-            process.wait(_STOP_SECONDS)
+            child.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            child.kill()
+            child.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -14,6 +14,7 @@ BENCHMARKS: Mapping[str, str] = {
     "campaign": "a personal campaign from one call to its last recorded outcome",
     "send": "what a push costs its sender: ours, aioapns, firebase-admin and libcurl",
     "soak": "whether the sender knows what became of every push while connections die",
+    "transactional": "from the call of a push to the gateway, idle and beside a campaign",
 }
 # What only the development requirements bring.
 _NEEDED = ("aioapns", "firebase_admin", "h2", "pycurl")

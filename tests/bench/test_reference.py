@@ -30,6 +30,7 @@ def test_every_option_stands_in_its_section(name: str) -> None:
     [
         ("send", ("--pushes", "100", "--alternations", "1", "--peers", "none")),
         ("soak", ("--pushes", "1000")),
+        ("campaign", ("--devices", "500")),
     ],
 )
 def test_every_key_stands_in_its_section(name: str, words: tuple[str, ...]) -> None:
