@@ -23,11 +23,16 @@ class Campaigns:
     bench: Bench
     _ids: list[str] = field(default_factory=list)
 
-    def add(self, count: int = 1) -> None:
-        """Make so many campaigns and wait until their audiences are cut."""
+    def make(self, count: int) -> list[str]:
+        """Make so many campaigns, and leave it to the scheduler to cut their audiences."""
         wanted = {"to": {"all": True}, "lane": "campaign", "content": CONTENT}
         made = [self.bench.call("POST", "/v1/messages", wanted)["id"] for _ in range(count)]
         self._ids += made
+        return made
+
+    def add(self, count: int = 1) -> None:
+        """Make so many campaigns and wait until their audiences are cut."""
+        made = self.make(count)
         deadline = time.monotonic() + _CUT_SECONDS
         for one in made:
             while self._read(one)["targeted"] is None:

@@ -10,3 +10,14 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {_MOST}")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """Return seconds from 0 up."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 up")
+    return value

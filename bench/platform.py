@@ -17,6 +17,7 @@ import psutil
 from sqlalchemy import text
 
 from api.services.pair import EmbeddedOptions, Pair, embedded_pair
+from api.services.platform import Platform, worker_child
 from bench.errors import BenchError
 from bench.servers.ports import free_port
 from core.database import open_engine
@@ -52,6 +53,15 @@ class Bench:
     def load(self, kind: str, file: Path) -> None:
         """Import people or devices from a file."""
         command(["import", kind, str(file), "--json"], self.environment)
+
+    @contextlib.contextmanager
+    def another_worker(self, lane: str, number: int) -> Iterator[None]:
+        """Run one worker of a lane more than the platform has."""
+        folder = Path(self.environment["CARILLON_STATE_DIR"])
+        child = worker_child(Platform(self.pair.urls, folder, 0, 0, self.environment), lane)
+        log = self.folder / f"worker-{lane}-{number}.log"
+        with process(child.arguments, child.environment, log):
+            yield
 
     def workers(self, lane: str) -> list[psutil.Process]:
         """Return the worker processes of a lane."""

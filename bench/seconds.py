@@ -22,8 +22,3 @@ def total(found: Seconds, within: Iterable[int], status: int | None = None) -> i
         for (second, got), count in found.items()
         if second in chosen and status in (None, got)
     )
-
-
-def first(found: Seconds) -> int:
-    """Return the second of the first push; raises ValueError when there was none."""
-    return min(second for second, _ in found)

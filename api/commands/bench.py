@@ -12,6 +12,7 @@ from core.errors import CarillonError
 
 BENCHMARKS: Mapping[str, str] = {
     "campaign": "a personal campaign from one call to its last recorded outcome",
+    "pacing": "whether a campaign uses its quota whole and never exceeds it",
     "send": "what a push costs its sender: ours, aioapns, firebase-admin and libcurl",
     "soak": "whether the sender knows what became of every push while connections die",
     "transactional": "from the call of a push to the gateway, idle and beside a campaign",
