@@ -46,8 +46,7 @@ class Plan:
     def messages(self) -> int:
         """Return how many campaigns to all devices outlast the measurement."""
         pushes = self.quota / 60 * (self.seconds + self.ramp) * _RESERVE
-        # The first minute of a quota may be used at once.
-        return math.ceil((pushes + self.quota / 60) / self.devices)
+        return math.ceil(pushes / self.devices)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,7 +37,7 @@ def test_only_the_measured_seconds_count() -> None:
     assert counted["throttled_in_all"] == 15
 
 
-def test_campaigns_outlast_the_measurement_and_a_full_first_minute() -> None:
+def test_campaigns_outlast_ramp_and_measurement_at_the_full_quota() -> None:
     plan = Plan(300_000, 120, 60.0, 50_000, 1, Disturbance())
 
     assert plan.messages() * plan.devices >= 300_000 * 3
