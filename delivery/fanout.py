@@ -73,13 +73,16 @@ chunks AS (
     FROM numbered GROUP BY credential_id, part RETURNING remaining),
 ended AS (
     INSERT INTO ledger (app_id, day, message_id, device_id, person_id, state, reason, attempt)
-    SELECT :app_id, CAST(:day AS date), :message_id, device_id, person_id, 'suppressed', reason, 0
+    SELECT :app_id, current_date, :message_id, device_id, person_id, 'suppressed', reason, 0
     FROM judged WHERE reason IS NOT NULL RETURNING reason),
 deltas AS (
     INSERT INTO message_delta (app_id, message_id, state, reason, recipients)
     SELECT :app_id, :message_id, 'suppressed', reason, count(*) FROM ended GROUP BY reason)
-SELECT coalesce((SELECT sum(remaining) FROM chunks), 0)::bigint
-       + (SELECT count(*) FROM ended) AS targeted, clock_timestamp() AS now
+SELECT targeted, current_date AS day, now AS started_at,
+       now + make_interval(secs => :ttl) AS expires_at
+FROM (SELECT coalesce((SELECT sum(remaining) FROM chunks), 0)::bigint
+             + (SELECT count(*) FROM ended) AS targeted,
+             clock_timestamp() AS now) t
 """  # noqa: S608  Both parts are ours.
 _COUNT = _JUDGED + "SELECT reason, count(*) AS recipients FROM judged GROUP BY reason"  # noqa: S608
 
@@ -96,7 +99,6 @@ def cut(connection: Connection, message: Message, source: Source, chunk_size: in
 
     Runs in the caller's transaction: either everything is planned, or nothing.
     """
-    day = rows(connection, "SELECT current_date AS day")[0].day
     statement = _CUT.format(people=source.people, devices=source.devices)
     found = rows(
         connection,
@@ -106,21 +108,14 @@ def cut(connection: Connection, message: Message, source: Source, chunk_size: in
         lane=message.lane,
         kinds=list(PUSH_KINDS),
         size=chunk_size,
-        day=day,
+        ttl=min(message.ttl_seconds, HARD_END_SECONDS),
         **source.values,
     )[0]
-    ttl = min(message.ttl_seconds, HARD_END_SECONDS)
-    expires = rows(
-        connection,
-        "SELECT CAST(:now AS timestamptz) + make_interval(secs => :ttl) AS at",
-        now=found.now,
-        ttl=ttl,
-    )[0].at
     values = {
         "state": MessageState.RUNNING.value,
-        "day": day,
+        "day": found.day,
         "targeted": found.targeted,
-        "started_at": found.now,
-        "expires_at": expires,
+        "started_at": found.started_at,
+        "expires_at": found.expires_at,
     }
     return repository.change(connection, message, values)
