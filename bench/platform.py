@@ -140,8 +140,6 @@ def _environment(
         "CARILLON_APNS_PRODUCTION_URL": address.url,
         "CARILLON_APNS_DEVELOPMENT_URL": address.url,
         "CARILLON_GATEWAY_CA_FILE": str(address.ca),
-        # A ramp would be measured instead of what comes after it.
-        "CARILLON_RAMP_SECONDS": "0",
         **settings,
     }
 
