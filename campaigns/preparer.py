@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from campaigns.facts import LOCALE, TIME_ZONE, Facts, Layout
 from campaigns.letter import Book
+from core.database import driver_connection
 from delivery.chunks.chunk import MessageFacts
 from delivery.engine.ports import Recipient, Skipped
 from delivery.push import Rendered
@@ -50,7 +51,7 @@ class TemplatePreparer:
         ids = {recipient.person_id for recipient in recipients if recipient.person_id is not None}
         if not ids:
             return {}
-        with self.database.connect() as connection:
+        with driver_connection(self.database) as connection:
             found = read_facts(connection, app_id, sorted(ids), layout.names, whole=layout.whole)
         return {facts[0]: facts for facts in found}
 

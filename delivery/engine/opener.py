@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine as Database
 
+from core.database import driver_connection
 from core.ids import delivery_id
 from delivery.chunks.chunk import Ended, Lease, MessageFacts, Retried
 from delivery.engine import repository
@@ -60,15 +61,14 @@ class Opener:
         """Prepare a window for the front of `wanted.positions`, as many as its rate allows."""
         lease = wanted.lease
         read_at = time.monotonic()
-        with self.database.connect() as connection:
-            control = repository.read_control(connection, lease)
-            if not control.may_send():
-                return Opened(control, read_at)
-            limits = self.limits.of(_paced(lease, control))
-            per_second = min((one.per_second for one in limits), default=None)
-            size = window_size(len(wanted.positions), per_second, len(wanted.positions))
-            found = repository.read_recipients(connection, lease, control, wanted.positions[:size])
-        window = self._prepare(wanted, control, found)
+        with driver_connection(self.database) as connection:
+            control, found = repository.read_window(connection, lease, wanted.positions)
+        if not control.may_send():
+            return Opened(control, read_at)
+        limits = self.limits.of(_paced(lease, control))
+        per_second = min((one.per_second for one in limits), default=None)
+        size = window_size(len(found), per_second, len(found))
+        window = self._prepare(wanted, control, repository.split(found[:size]))
         opened = Opened(control, read_at, per_second)
         opened.wait_seconds = self._permits(wanted, control, limits, len(window.pushes))
         if opened.wait_seconds <= wanted.horizon_seconds:
@@ -81,7 +81,7 @@ class Opener:
 
     def control_of(self, lease: Lease) -> Control:
         """Read the control row of a chunk as it is now."""
-        with self.database.connect() as connection:
+        with driver_connection(self.database) as connection:
             return repository.read_control(connection, lease)
 
     def _prepare(

@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
+from delivery.chunks.arrays import numbers
 from segments.people.person import ATTRIBUTES_LIMIT_BYTES, Person, PersonChange
 from segments.tables import person
 
@@ -121,7 +123,12 @@ def find_by_ids(connection: Connection, app_id: int, ids: Sequence[int]) -> list
 
 
 def read_facts(
-    connection: Connection, app_id: int, ids: Sequence[int], names: Sequence[str], *, whole: bool
+    connection: psycopg.Connection[Any],
+    app_id: int,
+    ids: Sequence[int],
+    names: Sequence[str],
+    *,
+    whole: bool,
 ) -> list[tuple[Any, ...]]:
     """Return what templates need of the people with these inner ids, in no order.
 
@@ -129,32 +136,32 @@ def read_facts(
     time zone, country, then the JSON text of each attribute of `names`, None where it is missing.
     Nothing is parsed here: most values are the same text again and again.
     """
-    values = {"app_id": app_id, "ids": list(ids), "whole": whole}
+    values: dict[str, Any] = {"app_id": app_id, "ids": numbers(ids), "whole": whole}
     if len(names) > _MOST_COLUMNS or not names:
         found = connection.execute(_facts_statement(0), {**values, "names": list(names)})
         return [(*row[:-1], *row[-1]) for row in found]
     values |= {f"name_{at}": name for at, name in enumerate(names)}
-    return [tuple(row) for row in connection.execute(_facts_statement(len(names)), values)]
+    return connection.execute(_facts_statement(len(names)), values).fetchall()
 
 
 _MOST_COLUMNS = 16
 _FACTS_IN_ROWS = (
-    "ARRAY(SELECT (attributes -> name)::text FROM unnest(CAST(:names AS text[]))"
+    "ARRAY(SELECT (attributes -> name)::text FROM unnest(CAST(%(names)s AS text[]))"
     " WITH ORDINALITY AS listed(name, place) ORDER BY place)"
 )
 
 
 @lru_cache(maxsize=_MOST_COLUMNS + 1)
-def _facts_statement(count: int) -> sa.TextClause:
+def _facts_statement(count: int) -> str:
     """Return the statement for `count` attributes; for 0 they come as one array."""
-    columns = [f"(attributes -> CAST(:name_{at} AS text))::text" for at in range(count)]
+    columns = [f"(attributes -> CAST(%(name_{at})s AS text))::text" for at in range(count)]
     # OFFSET 0: see `find_by_ids`.
-    return text(f"""
-        SELECT one.* FROM unnest(CAST(:ids AS int8[])) AS wanted(id), LATERAL (
-            SELECT p.id, CASE WHEN :whole THEN attributes::text END, external_id, locale,
-                   time_zone, country, {", ".join(columns or [_FACTS_IN_ROWS])}
-            FROM person p WHERE p.app_id = :app_id AND p.id = wanted.id OFFSET 0) one
-    """)  # noqa: S608  All parts are ours.
+    return f"""
+        SELECT one.* FROM unnest(CAST(%(ids)s AS int8[])) AS wanted(id), LATERAL (
+            SELECT p.id, CASE WHEN CAST(%(whole)s AS boolean) THEN attributes::text END,
+                   external_id, locale, time_zone, country, {", ".join(columns or [_FACTS_IN_ROWS])}
+            FROM person p WHERE p.app_id = %(app_id)s AND p.id = wanted.id OFFSET 0) one
+    """  # noqa: S608  All parts are ours.
 
 
 def find(

@@ -1,5 +1,6 @@
 """Opening a window when something else breaks: its recipients are never lost sight of."""
 
+import psycopg
 import pytest
 from psycopg.errors import ConnectionTimeout
 from sqlalchemy import Connection, text
@@ -11,7 +12,7 @@ from delivery.chunks.chunk import Lease
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
 from delivery.engine.openings import Openings
-from delivery.engine.repository import read_control, read_recipients
+from delivery.engine.repository import read_window, split
 from delivery.pacing.gcra import HORIZON_SECONDS
 from delivery.pacing.limits import Limits, PacingRules
 from delivery.pacing.pacer import Pacer
@@ -65,12 +66,13 @@ def test_a_window_reads_its_own_devices_only_whatever_the_planner_knows(scene: S
     chunk = claim_one(scene, 2_000)
 
     with scene.database.connect() as connection:
-        control = read_control(connection, chunk.lease)
         before = rows_read(connection)
-        recipients, _ = read_recipients(connection, chunk.lease, control, range(20))
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        _, found = read_window(driver, chunk.lease, range(20))
         after = rows_read(connection)
 
-    assert len(recipients) == 20
+    assert len(split(found)[0]) == 20
     assert {table: after[table] - before[table] for table in after} == {"device": 20, "target": 20}
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
@@ -22,6 +23,12 @@ ODD: dict[str, Any] = {
 }
 
 
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    found = connection.connection.driver_connection
+    assert isinstance(found, psycopg.Connection)
+    return found
+
+
 @pytest.fixture
 def app_id(connection: Connection) -> int:
     box = SecretBox([Fernet.generate_key().decode()])
@@ -36,7 +43,7 @@ def test_attributes_come_as_json_in_the_order_asked_for(
     (person_id,) = repository.find_ids(connection, app_id, ["ada"]).values()
     names = ([f"missing_{number}" for number in range(54)] + list(ODD))[::-1][:count]
 
-    (row,) = repository.read_facts(connection, app_id, [person_id], names, whole=False)
+    (row,) = repository.read_facts(driver(connection), app_id, [person_id], names, whole=False)
 
     assert row[:6] == (person_id, None, "ada", "en", None, None)
     assert [text and json.loads(text) for text in row[6:]] == [ODD.get(name) for name in names]
@@ -46,7 +53,7 @@ def test_all_attributes_come_as_one_text_on_request(connection: Connection, app_
     service.write(connection, app_id, [PersonChange("ada", ODD)])
     (person_id,) = repository.find_ids(connection, app_id, ["ada"]).values()
 
-    (row,) = repository.read_facts(connection, app_id, [person_id], [], whole=True)
+    (row,) = repository.read_facts(driver(connection), app_id, [person_id], [], whole=True)
 
     assert json.loads(row[1]) == ODD
 
@@ -56,7 +63,7 @@ def test_a_value_of_null_is_not_a_missing_one(connection: Connection, app_id: in
     (person_id,) = repository.find_ids(connection, app_id, ["ada"]).values()
     connection.exec_driver_sql("UPDATE person SET attributes = '{\"a\": null}'")
 
-    (row,) = repository.read_facts(connection, app_id, [person_id], ["a", "b"], whole=False)
+    (row,) = repository.read_facts(driver(connection), app_id, [person_id], ["a", "b"], whole=False)
 
     assert row[6:] == ("null", None)
 
@@ -65,4 +72,4 @@ def test_people_of_another_app_are_not_read(connection: Connection, app_id: int)
     service.write(connection, app_id, [PersonChange("ada", {"a": 1})])
     ids = list(repository.find_ids(connection, app_id, ["ada"]).values())
 
-    assert repository.read_facts(connection, app_id + 1, ids, ["a"], whole=True) == []
+    assert repository.read_facts(driver(connection), app_id + 1, ids, ["a"], whole=True) == []
