@@ -9,6 +9,7 @@ _READ = 262_144
 _CONGESTED = 65_536
 # What we answer to floods of a peer that does not read.
 _MOST_PENDING = 8_388_608
+_TLS_FAILED = "TLS failed: "
 
 
 class Wire:
@@ -47,11 +48,11 @@ class Wire:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self.fault = f"connection lost: {error.strerror}"
+            self._fail(f"connection lost: {error.strerror}")
             return
         self._pending = self._pending[sent:]
         if len(self._pending) > _MOST_PENDING:
-            self.fault = "connection lost: the gateway does not read"
+            self._fail("connection lost: the gateway does not read")
         self._left += sent
         while self._records and self._records[0][0] <= self._left:
             self.written = self._records.popleft()[1]
@@ -74,21 +75,27 @@ class Wire:
         except BlockingIOError:
             return b""
         except OSError as error:
-            self.fault = f"connection lost: {error.strerror}"
+            self._fail(f"connection lost: {error.strerror}")
             return b""
         if not data:
-            self.fault = "connection closed by the gateway"
+            self._fail("connection closed by the gateway")
         self._incoming.write(data)
         parts = []
         try:
             while part := self._tls.read(_READ):
                 parts.append(part)
-            self.fault = "connection closed by the gateway"
+            self._fail("connection closed by the gateway")
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.fault = self.fault or f"TLS failed: {error.reason}"
+            # An alert says more than a write that failed before it was read.
+            if not self.fault.startswith(_TLS_FAILED):
+                self.fault = f"{_TLS_FAILED}{error.reason}"
         return b"".join(parts)
+
+    def _fail(self, words: str) -> None:
+        # Only the first fault is one; the others come of it.
+        self.fault = self.fault or words
 
     def close(self) -> None:
         """Close the socket."""

@@ -207,6 +207,36 @@ def test_what_is_no_tls_is_a_fault(files: AuthorityFiles) -> None:
     assert pair.wire.fault.startswith("TLS failed: ")
 
 
+def test_the_first_fault_of_a_wire_stays(files: AuthorityFiles) -> None:
+    with joined(files) as pair:
+        assert pair.server is not None
+        pair.server.sendall(b"last words")
+        with socket.socket(fileno=pair.server.detach()) as plain:
+            plain.sendall(bytes(100))
+
+        assert heard(pair.wire) == b"last words"
+        fault = pair.wire.fault
+        pair.wire.send(b"anybody there?")
+        assert heard(pair.wire) == b""
+
+    assert fault.startswith("TLS failed: ")
+    assert pair.wire.fault == fault
+
+
+def test_what_tls_said_counts_more_than_a_write_that_failed_first(files: AuthorityFiles) -> None:
+    with joined(files) as pair:
+        assert pair.server is not None
+        with socket.socket(fileno=pair.server.detach()) as plain:
+            plain.sendall(bytes(100))
+
+        pair.wire.send(b"anybody there?")
+        lost = pair.wire.fault
+        heard(pair.wire)
+
+    assert lost.startswith("connection lost: ")
+    assert pair.wire.fault.startswith("TLS failed: ")
+
+
 def test_a_reset_is_a_fault_whoever_notices_it_first(files: AuthorityFiles, tmp_path: Path) -> None:
     context = server_context(files)
     with socket.create_server(("127.0.0.1", 0)) as listener:
