@@ -11,6 +11,7 @@ from delivery.tls.wire import Wire
 _SILENCE_SECONDS = 5.0
 _BETWEEN_PINGS_SECONDS = 60.0
 _PATIENCE_SECONDS = 10.0
+_MOST_LAST_READS = 64
 
 
 class Line:
@@ -47,8 +48,9 @@ class Line:
 
     def ready(self, now: float) -> None:
         """Read and write: the socket is ready."""
-        while self._read(now) and self._wire.fault:
-            pass
+        for _ in range(_MOST_LAST_READS):
+            if not (self._read(now) and self._wire.fault):
+                break
         if self.connection.out or self._wire.unsent():
             self.flush()
         if self._wire.fault:

@@ -260,3 +260,17 @@ def test_a_flood_of_windows_is_answered_once(ends: Ends) -> None:
 
     # Going over all that wait for each of them took many seconds.
     assert time.process_time() - before < 2.0
+
+
+def test_last_words_without_end_are_not_heard_to_their_end(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends.say(settings_frame(), now=0.1)
+    said = iter([frame(99, 0, 0)] * 1_000)
+    monkeypatch.setattr(ends.pair.wire, "receive", lambda: next(said, b""))
+    ends.pair.wire.fault = "connection lost: the gateway does not read"
+
+    ends.line.ready(0.2)
+
+    assert ends.line.ended == "connection lost: the gateway does not read"
+    assert next(said, None) is not None
