@@ -21,6 +21,18 @@ from delivery.transport import Endpoint
 
 _SHARE_SECONDS = 3.0
 _LARGEST_ANSWER = 16_384
+# Connections are kept for hours. The kernel asks after a minute of silence, which HTTP/2's own
+# PINGs may not: so a network on the way keeps knowing them, and one that is gone is noticed before
+# pushes are written to it.
+_SOCKET_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+        if hasattr(socket, name)
+    ),
+)
 
 
 class DialError(Exception):
@@ -108,6 +120,8 @@ def _dial(endpoint: Endpoint, route: Route, turn: int) -> Wire:
 def _context(endpoint: Endpoint, route: Route) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=route.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # RFC 9113, section 9.2.1: half-way through a new handshake nothing could be written.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["h2"])
     if endpoint.certificate and endpoint.private_key:
         try:
@@ -139,7 +153,12 @@ def _connect(host: str, port: int, deadline: float, turn: int) -> socket.socket:
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        plain = socket.socket(family, kind, protocol)
+        try:
+            # A machine may know no IPv6 at all, while the gateway has such addresses.
+            plain = socket.socket(family, kind, protocol)
+        except OSError as error:
+            last = error
+            continue
         try:
             plain.settimeout(min(left, _SHARE_SECONDS) if len(found) > 1 else left)
             plain.connect(address)
@@ -147,8 +166,8 @@ def _connect(host: str, port: int, deadline: float, turn: int) -> socket.socket:
             plain.close()
             last = error
         else:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for level, option, value in _SOCKET_OPTIONS:
+                plain.setsockopt(level, option, value)
             return plain
     raise last
 

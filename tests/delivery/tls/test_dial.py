@@ -2,6 +2,7 @@
 
 import contextlib
 import select
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     pkcs12,
 )
+from OpenSSL import SSL
 
 from bench.faults.certificates import make_server_certificate
 from delivery.sandbox.authority import AuthorityFiles, make_p12
@@ -255,3 +257,53 @@ def test_a_thread_that_can_not_start_is_a_connection_that_can_not_be_made() -> N
         threading.stack_size(usual)
 
     assert [str(one) for one in outcomes] == ["can't start new thread"]
+
+
+def test_an_address_of_a_family_that_the_machine_lacks_is_passed_over(
+    files: AuthorityFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(greeting(server_context(files))) as port:
+        genuine = socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+        lacking = (9_999, *genuine[0][1:4], ("::1", port, 0, 0))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [lacking, *genuine])
+
+        for turn in range(2):
+            with dialed(to(port), Route(files.ca), turn) as wire:
+                assert heard(wire) == b"hello"
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [lacking])
+        error = refusal(to(port), Route(files.ca))
+
+    assert (error.fault, str(error)) == ("connect", "Address family not supported by protocol")
+
+
+def test_the_kernel_watches_connections_that_nothing_is_written_to(files: AuthorityFiles) -> None:
+    with (
+        listening(greeting(server_context(files))) as port,
+        dialed(to(port), Route(files.ca)) as wire,
+    ):
+        assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert wire.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
+def test_tls_is_not_negotiated_again(files: AuthorityFiles) -> None:
+    """RFC 9113, section 9.2.1; half-way through it nothing could be written."""
+    context = SSL.Context(SSL.TLSv1_2_METHOD)
+    context.use_certificate_chain_file(str(files.server))
+    context.use_privatekey_file(str(files.server_key))
+
+    def serve(plain: socket.socket) -> None:
+        plain.settimeout(None)
+        server = SSL.Connection(context, plain)
+        server.set_accept_state()
+        server.do_handshake()
+        server.renegotiate()
+        server.do_handshake()
+        server.sendall(b"hello")
+        with contextlib.suppress(SSL.Error):
+            server.recv(10)
+
+    with listening(serve) as port, dialed(to(port), Route(files.ca)) as wire:
+        assert heard(wire) == b"hello"
+        wire.send(b"and on")
+
+        assert wire.fault == ""
