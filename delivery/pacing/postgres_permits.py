@@ -15,15 +15,13 @@ _LONGEST_SECONDS = 10 * 86_400.0
 _HOLDS = "SELECT epoch FROM pacer WHERE epoch = :epoch AND live = 'postgresql' FOR SHARE"
 _ADD = text("INSERT INTO pace (scope) VALUES (:scope) ON CONFLICT DO NOTHING")
 _READ = """
-SELECT scope, per_second,
-       extract(epoch FROM arrival_at - clock_timestamp())::float8 AS due_in,
-       extract(epoch FROM reserved_at - clock_timestamp())::float8 AS reserved_in
+SELECT scope, per_second, arrival_at, reserved_at, (SELECT clock_timestamp()) AS now
 FROM pace WHERE scope = ANY(:scopes) ORDER BY scope FOR UPDATE
 """
+# Reckoned from the moment of reading: a later one would lose what passed since, with every batch.
 _WRITE = text(
-    "UPDATE pace SET arrival_at = clock_timestamp() + CAST(:due AS interval), "
-    "per_second = :per_second, reserved_at = clock_timestamp() + CAST(:reserved AS interval) "
-    "WHERE scope = :scope"
+    "UPDATE pace SET arrival_at = :arrival_at, per_second = :per_second, "
+    "reserved_at = :reserved_at WHERE scope = :scope"
 )
 
 
@@ -41,23 +39,29 @@ def take(connection: Connection, epoch: int, limits: Sequence[Limit], wish: Wish
         connection.execute(_ADD, {"scope": scope})
     if len(found) < len(scopes):
         found = _read(connection, scopes)
-    wait, marks = grant(ordered, [found[scope] for scope in scopes], wish)
-    for scope, mark in zip(scopes, marks, strict=False):
-        connection.execute(_WRITE, {"scope": scope, **_values(mark)})
+    wait, marks = grant(ordered, [_mark(found[scope]) for scope in scopes], wish)
+    if marks:
+        after = zip(scopes, marks, strict=True)
+        connection.execute(_WRITE, [_values(found[scope], mark) for scope, mark in after])
     return wait
 
 
-def _read(connection: Connection, scopes: Sequence[str]) -> dict[str, Mark | None]:
-    return {
-        # A row that never gave permits has no rate yet.
-        row.scope: Mark(row.due_in, row.per_second, row.reserved_in) if row.per_second else None
-        for row in rows(connection, _READ, scopes=list(scopes))
-    }
+def _read(connection: Connection, scopes: Sequence[str]) -> dict[str, Any]:
+    return {row.scope: row for row in rows(connection, _READ, scopes=list(scopes))}
 
 
-def _values(mark: Mark) -> dict[str, Any]:
+def _mark(row: Any) -> Mark | None:
+    if row.per_second is None:
+        # It never gave permits.
+        return None
+    due_in, reserved_in = row.arrival_at - row.now, row.reserved_at - row.now
+    return Mark(due_in.total_seconds(), row.per_second, reserved_in.total_seconds())
+
+
+def _values(row: Any, mark: Mark) -> dict[str, Any]:
     return {
-        "due": timedelta(seconds=min(mark.due_in, _LONGEST_SECONDS)),
-        "reserved": timedelta(seconds=min(mark.reserved_in, _LONGEST_SECONDS)),
+        "scope": row.scope,
+        "arrival_at": row.now + timedelta(seconds=min(mark.due_in, _LONGEST_SECONDS)),
+        "reserved_at": row.now + timedelta(seconds=min(mark.reserved_in, _LONGEST_SECONDS)),
         "per_second": mark.per_second,
     }
