@@ -37,10 +37,12 @@ WITH project AS (
 UPDATE credential k SET
     frozen_until = greatest(k.frozen_until,
         clock_timestamp() + make_interval(secs => CAST(%(freeze_seconds)s AS float8))),
-    learned_share = CASE WHEN %(slow_down)s AND NOT p.is_frozen
-        THEN greatest({LEAST_SHARE}, coalesce(p.share, 1) * {DECREASE}) ELSE k.learned_share END,
-    learned_at = CASE WHEN %(slow_down)s AND NOT p.is_frozen
-        THEN clock_timestamp() ELSE k.learned_at END
+    -- Forgetting begins anew after each freeze, so what is left is kept from here on.
+    learned_share = CASE WHEN p.is_frozen THEN k.learned_share
+        WHEN %(slow_down)s THEN greatest({LEAST_SHARE}, p.share * {DECREASE})
+        WHEN k.learned_share IS NOT NULL THEN p.share END,
+    learned_at = CASE WHEN p.is_frozen OR (NOT %(slow_down)s AND k.learned_share IS NULL)
+        THEN k.learned_at ELSE clock_timestamp() END
 FROM project p WHERE k.app_id = %(app_id)s AND k.id = p.id
 """  # noqa: S608 - numbers of ours.
 _PAUSE = """
