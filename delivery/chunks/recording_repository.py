@@ -24,12 +24,20 @@ _ADVANCE = (
 WITH held AS (
     UPDATE chunk SET cursor = cursor + 1, intended = %(intended)s,
         open = CAST(%(open)s AS int4[]), remaining = %(remaining)s,
-        lease_until = clock_timestamp() + make_interval(secs => CAST(%(lease)s AS float8)),
-        due_at = CASE WHEN CAST(%(due)s AS float8) > 0
-            THEN clock_timestamp() + make_interval(secs => CAST(%(due)s AS float8))
-            ELSE due_at END
+        lease_until = clock_timestamp() + make_interval(secs => CAST(%(lease)s AS float8))
 """  # noqa: S608 - both texts are ours.
     + _IF_HELD
+)
+# It waits for permits now, no longer for what made it a retry. A rate that was changed meanwhile
+# lets it ask again at once; a change that is being made right now is waited for.
+_RELEASE = _ADVANCE.replace(
+    "lease_until = clock_timestamp() + make_interval(secs => CAST(%(lease)s AS float8))",
+    """lease_until = NULL, wait_reason = NULL,
+        due_at = CASE WHEN CAST(%(rate)s AS float8) IS NOT DISTINCT FROM (
+                SELECT m.rate_per_second FROM message m
+                WHERE m.app_id = %(app_id)s AND m.id = %(message_id)s FOR KEY SHARE)
+            THEN clock_timestamp() + make_interval(secs => CAST(%(due)s AS float8))
+            ELSE due_at END""",
 )
 # Nothing is written unless the chunk was held: both inserts ask what its change returned. No ON
 # CONFLICT: fence and cursor rule a repeat out, so a second row of a recipient is a defect, and
@@ -96,7 +104,13 @@ def _advance(
             "intended": step.intended,
             "open": numbers(step.open),
             "lease": None if step.release else lease_seconds,
-            "due": step.due_in_seconds if step.release else None,
+        }
+    if remaining and step.release and step.due_in_seconds > 0:
+        statement = _RELEASE
+        values |= {
+            "due": step.due_in_seconds,
+            "message_id": lease.message.id,
+            "rate": lease.message.rate_per_second,
         }
     if step.accepted or step.ended:
         statement += _ENDS

@@ -1,17 +1,24 @@
 """What a step leaves in PostgreSQL: all of it once, or nothing at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from delivery.chunks.chunk import CredentialVerdict, Ended, Retried, Step, TargetVerdict
+from tests.deadlines import wait_until
 from tests.delivery.conftest import Held
 
 LEDGER = (
     "SELECT device_id, person_id, state, reason, gateway, attempt FROM ledger ORDER BY device_id"
 )
 DELTAS = "SELECT state, reason, recipients FROM message_delta ORDER BY state, reason"
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 CHUNK = "SELECT cursor, intended, open, remaining FROM chunk ORDER BY id"
 
 
@@ -121,6 +128,36 @@ def test_a_pause_keeps_the_words_for_people(held: Held) -> None:
     assert held.read("SELECT state, reason, reason_text FROM credential") == [
         ("paused", "unauthorized", "Key revoked.")
     ]
+
+
+def test_a_chunk_that_waits_for_permits_is_no_retry_any_more(held: Held) -> None:
+    held.change("UPDATE chunk SET wait_reason = 'busy'")
+
+    assert held.record(Step(0, (), release=True, due_in_seconds=30.0))
+
+    assert held.read("SELECT wait_reason FROM chunk") == [(None,)]
+
+
+def test_a_chunk_released_after_a_new_rate_is_due_at_once(held: Held) -> None:
+    held.change("UPDATE message SET rate_per_second = 1000")
+
+    assert held.record(Step(0, (), release=True, due_in_seconds=30.0))
+
+    assert held.read("SELECT lease_until, due_at <= now() FROM chunk") == [(None, True)]
+
+
+def test_a_release_waits_for_a_new_rate_that_is_being_set(held: Held) -> None:
+    step = Step(0, (), release=True, due_in_seconds=30.0)
+    with ThreadPoolExecutor(1) as threads, held.database.begin() as changing:
+        changing.execute(text("SELECT FROM message FOR UPDATE"))
+        changing.execute(text("UPDATE message SET rate_per_second = 1000"))
+        recording = threads.submit(held.record, step)
+        wait_until(lambda: held.read(WAITING) == [(1,)], 10, "the release waits")
+        changing.commit()
+
+        assert recording.result(10)
+
+    assert held.read("SELECT lease_until, due_at <= now() FROM chunk") == [(None, True)]
 
 
 def test_a_released_chunk_is_due_when_it_says(held: Held) -> None:
