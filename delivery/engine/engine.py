@@ -102,7 +102,7 @@ class Engine:
             self._wait()
 
     def close(self) -> None:
-        """Close the connections to gateways; nothing may run any more."""
+        """Close the connections to gateways and to the pacer; nothing may run any more."""
         self._openings.close()
         self._recorder.close()
         self._transport.close()

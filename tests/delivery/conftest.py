@@ -70,3 +70,11 @@ def held(fresh_database: str) -> Iterator[Held]:
         lease = repository.claim(connection, owner, repository.Hands(), limit=1)[0]
     yield Held(database, lease)
     database.dispose()
+
+
+@pytest.fixture
+def fresh_engine(fresh_database: str) -> Iterator[Engine]:
+    """An engine on a migrated, empty database of this test alone."""
+    database = open_engine(fresh_database, pool_size=5)
+    yield database
+    database.dispose()
