@@ -8,7 +8,11 @@ from delivery.sandbox.apns_gateway import answer_apns
 from delivery.sandbox.connections import Connection
 from delivery.sandbox.fcm_gateway import answer_fcm, answer_token
 from delivery.sandbox.gateway import Gateway
+from delivery.sandbox.patience import has_lost_patience, hung_up, lose_patience
 from delivery.sandbox.profile import Profile, change_profile
+
+# Beyond the slowest answer, a connection that was given up stays open for so long.
+_LEAVE_SECONDS = 0.05
 
 
 class GatewayRules:
@@ -43,6 +47,12 @@ class GatewayRules:
             record.token_calls += 1
         if reply.hangs:
             return
+        if reply.hangs_up:
+            # What came before is answered; this request and all later ones are not processed.
+            request.connection.goaway(request.stream - 2)
+            leave_seconds = self.gateway.profile.slow_seconds + _LEAVE_SECONDS
+            request.connection.loop.later(leave_seconds, request.connection.close)
+            return
         answer = reply.answer
 
         def send() -> None:
@@ -63,8 +73,13 @@ class GatewayRules:
         asked = Request(pseudo.get(":method", ""), path, fields, bytes(request.body))
         if path == TOKEN_PATH:
             return answer_token(self.gateway, asked)
-        if path.startswith("/v1/"):
-            return answer_fcm(self.gateway, asked)
+        provider = "fcm" if path.startswith("/v1/") else "apns"
         number = request.connection.number
         connection = self._connections.setdefault(number, Connection())
-        return answer_apns(self.gateway, asked, connection, certificate=self._certificate)
+        if has_lost_patience(self.gateway, connection):
+            return hung_up(self.gateway, provider)
+        if provider == "fcm":
+            reply = answer_fcm(self.gateway, asked)
+        else:
+            reply = answer_apns(self.gateway, asked, connection, certificate=self._certificate)
+        return lose_patience(self.gateway, connection, reply)

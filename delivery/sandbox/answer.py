@@ -21,11 +21,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer with its manners: how long it waits, or that it never comes."""
+    """An answer with its manners: how long it waits, whether it comes, whether it is the last."""
 
     answer: Answer
     delay_seconds: float = 0.0
     hangs: bool = False
+    hangs_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

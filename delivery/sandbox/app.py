@@ -9,6 +9,7 @@ from delivery.sandbox.connections import Connection
 from delivery.sandbox.control import answer_control
 from delivery.sandbox.fcm_gateway import answer_fcm, answer_token
 from delivery.sandbox.gateway import Gateway
+from delivery.sandbox.patience import has_lost_patience, hung_up, lose_patience
 from delivery.sandbox.sink import sink
 
 
@@ -62,10 +63,14 @@ class App:
         request = Request(scope.method, path, tuple(headers), body, scope.query_string)
         if path == "/token":
             return "oauth", answer_token(self._gateway, request)
-        if path.startswith("/v1/"):
-            return "fcm", answer_fcm(self._gateway, request)
-        reply = answer_apns(self._gateway, request, connection, certificate=self._certificate)
-        return "apns", reply
+        provider = "fcm" if path.startswith("/v1/") else "apns"
+        if has_lost_patience(self._gateway, connection):
+            return provider, hung_up(self._gateway, provider)
+        if provider == "fcm":
+            reply = answer_fcm(self._gateway, request)
+        else:
+            reply = answer_apns(self._gateway, request, connection, certificate=self._certificate)
+        return provider, lose_patience(self._gateway, connection, reply)
 
     def _meet(self, scope: Any, protocol: Any) -> Connection:
         """Remember a connection from its first request until it closes."""

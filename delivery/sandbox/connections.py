@@ -15,6 +15,7 @@ class Connection:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     token: ProviderToken | None = None
     wedged: bool = False
+    errors: int = 0  # of the client, weighted
 
     def refusal_of(self, token: ProviderToken) -> str | None:
         """Name the reason for which this connection refuses a valid provider token.

@@ -37,7 +37,8 @@ def answer_control(gateway: Gateway, request: Request) -> Answer:
 
 def _stats(gateway: Gateway, _request: Request) -> Any:
     open_now = len(gateway.connections)
-    return {**gateway.record.stats(), "open_connections": open_now}
+    delayed = gateway.devices.delayed
+    return {**gateway.record.stats(), "open_connections": open_now, "collapsible_delayed": delayed}
 
 
 def _accepted(gateway: Gateway, request: Request) -> Any:

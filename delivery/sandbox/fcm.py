@@ -28,6 +28,7 @@ class Message:
     target: str
     data: dict[str, str]
     validate_only: bool
+    is_collapsible: bool = False
 
 
 def read_message(body: bytes) -> Message | Fault:
@@ -49,7 +50,8 @@ def read_message(body: bytes) -> Message | Fault:
     kind = next(name for name in _TARGETS if message.get(name))
     android = message.get("android") or message.get("androidV2") or {}
     data = {**message.get("data", {}), **android.get("data", {})}
-    return Message(kind, message[kind], data, request.get("validateOnly", False))
+    collapsible = bool(android.get("collapseKey"))
+    return Message(kind, message[kind], data, request.get("validateOnly", False), collapsible)
 
 
 def _message_fault(message: dict[str, Any]) -> Fault | None:

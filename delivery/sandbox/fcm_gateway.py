@@ -53,9 +53,12 @@ def answer_fcm(gateway: Gateway, request: Request) -> Reply:
     if match is None or request.method != "POST":
         return Reply(_NO_METHOD.answer())
     project = match[1]
-    fault = _sender_fault(gateway, request, project) or _quota_fault(gateway, project)
+    fault = _sender_fault(gateway, request, project)
     if fault is not None:
-        return Reply(_with_headers(gateway, project, fault))
+        return Reply(_with_challenge(fault))
+    refusal = _quota_refusal(gateway, project)
+    if refusal is not None:
+        return Reply(refusal)
     message = read_message(request.body)
     if isinstance(message, Fault):
         return Reply(message.answer())
@@ -69,7 +72,13 @@ def _deliver(gateway: Gateway, request: Request, project: str, message: Message)
     if message.validate_only:
         gateway.record.validated += 1
         return Reply(_success(project, "fake_message_id", "validated"))
+    profile, now = gateway.profile, gateway.now()
+    limits = (profile.fcm_device_per_minute, profile.fcm_device_per_hour)
+    if gateway.devices.is_full(message.target, now, *limits):
+        return Reply(fcm_answer(OUTCOMES["quota_exceeded_device"], ()))
     outcome, accepted = gateway.decide(push, fcm_outcome(message.target))
+    if accepted and message.is_collapsible:
+        gateway.devices.spend_collapsible(message.target, now)
     if outcome.hangs:
         return never(outcome.name)
     if accepted:
@@ -100,21 +109,21 @@ def _sender_fault(gateway: Gateway, request: Request, project: str) -> Fault | N
     return None if grant.project_id == known else _OTHER_PROJECT
 
 
-def _quota_fault(gateway: Gateway, project: str) -> Fault | None:
-    limit = gateway.profile.fcm_quota_per_minute
-    if limit is None or gateway.quotas.take(project, limit, gateway.now()):
+def _quota_refusal(gateway: Gateway, project: str) -> Answer | None:
+    profile, now = gateway.profile, gateway.now()
+    limit, window = profile.fcm_quota_per_minute, profile.fcm_quota_window_seconds
+    if limit is None or gateway.quotas.take(project, limit, window, now):
         return None
-    return OUTCOMES["rate_limit_exceeded"].fault
+    outcome = OUTCOMES[profile.fcm_quota_outcome]
+    left = gateway.quotas.left_seconds(project, window, now)
+    return fcm_answer(outcome, gateway.retry_after(outcome.retry_after, left))
 
 
-def _with_headers(gateway: Gateway, project: str, fault: Fault) -> Answer:
+def _with_challenge(fault: Fault) -> Answer:
     answer = fault.answer()
     headers = JSON_HEADERS
     if fault.status == 401:
         headers += (("www-authenticate", 'Bearer realm="https://accounts.google.com/"'),)
-    if fault.status == 429:
-        left = gateway.quotas.left_seconds(project, gateway.now())
-        headers += (("retry-after", str(left)),)
     return Answer(answer.status, answer.label, headers, answer.body)
 
 

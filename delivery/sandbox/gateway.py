@@ -10,6 +10,7 @@ import orjson
 
 from delivery.sandbox.answer import JSON_HEADERS, Answer, Headers, Reply
 from delivery.sandbox.connections import Connection
+from delivery.sandbox.device_limits import DeviceLimits
 from delivery.sandbox.fcm_errors import Fault
 from delivery.sandbox.oauth import AccessTokens
 from delivery.sandbox.outcomes import OUTCOMES, Outcome
@@ -53,6 +54,7 @@ class Gateway:
         self.connections: dict[str, Connection] = {}
         self.provider_tokens: dict[str, ProviderToken] = {}
         self.quotas = Quotas()
+        self.devices = DeviceLimits()
 
     def now(self) -> float:
         """Return the time of the gateways, which a profile may shift."""
@@ -62,8 +64,9 @@ class Gateway:
         """Forget what was seen; credentials, access tokens and the profile stay."""
         self.record.reset()
         self.quotas.reset()
+        self.devices.reset()
         for connection in self.connections.values():
-            connection.token, connection.wedged = None, False
+            connection.token, connection.wedged, connection.errors = None, False, 0
 
     def decide(self, push: Push, chosen: Outcome) -> tuple[Outcome, bool]:
         """Settle which outcome a valid push gets; the flag says whether it is accepted."""
@@ -94,9 +97,9 @@ class Gateway:
             seconds += latency_seconds(self.profile.latency, drawn)
         return seconds
 
-    def retry_after(self, form: str) -> Headers:
+    def retry_after(self, form: str, seconds: int | None = None) -> Headers:
         """Build the Retry-After header in seconds or as a date, or none."""
-        seconds = self.profile.retry_after_seconds
+        seconds = self.profile.retry_after_seconds if seconds is None else seconds
         if form == "seconds":
             return (("retry-after", str(seconds)),)
         if form == "date":

@@ -12,6 +12,14 @@ from typing import Any
 from delivery.sandbox.outcomes import OUTCOMES
 
 _MASK = (1 << 64) - 1
+# How a spent quota may be told.
+QUOTA_OUTCOMES = (
+    "rate_limit_exceeded",
+    "rate_limit_exceeded_bare",
+    "quota_exceeded",
+    "quota_exceeded_date",
+    "quota_exceeded_bare",
+)
 
 
 class ProfileError(ValueError):
@@ -57,6 +65,11 @@ class Profile:
     wedge_after_expired: bool = False
     fcm_quota_per_minute: int | None = None
     timed_tokens: tuple[str, ...] = ()
+    fcm_quota_window_seconds: float = 60.0
+    fcm_quota_outcome: str = "rate_limit_exceeded"
+    fcm_device_per_minute: int | None = None
+    fcm_device_per_hour: int | None = None
+    patience: int | None = None
     oauth_expires_in: int = 3599
     oauth_delay_seconds: float = 0.0
     oauth_failure: str = ""
@@ -166,10 +179,13 @@ def _strings(name: str) -> Callable[[object], tuple[str, ...]]:
     return read
 
 
-def _read_quota(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ProfileError("fcm_quota_per_minute is a whole number")
-    return value
+def _whole(name: str) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ProfileError(f"{name} is a whole number")
+        return value
+
+    return read
 
 
 def _one_of(name: str, *allowed: str) -> Callable[[object], str]:
@@ -188,7 +204,16 @@ _READERS: dict[str, Callable[[object], object]] = {
     "throttled_share": _read_share,
     "message_keys": _strings("message_keys"),
     "timed_tokens": _strings("timed_tokens"),
-    "fcm_quota_per_minute": _read_quota,
+    **{
+        name: _whole(name)
+        for name in (
+            "fcm_quota_per_minute",
+            "fcm_device_per_minute",
+            "fcm_device_per_hour",
+            "patience",
+        )
+    },
+    "fcm_quota_outcome": _one_of("fcm_quota_outcome", *QUOTA_OUTCOMES),
     "apns_environment": _one_of("apns_environment", "any", "development", "production"),
     "oauth_failure": _one_of("oauth_failure", "", "invalid_grant", "unavailable"),
 }

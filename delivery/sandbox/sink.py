@@ -54,9 +54,10 @@ def sink(gateway: Gateway, path: str, headers: Any, body: bytes) -> Sunk:
 
 def _beyond_quota(gateway: Gateway, path: str, limit: int) -> Sunk | None:
     match, now = SEND_PATH.fullmatch(path), gateway.now()
-    if match is None or gateway.quotas.take(match[1], limit, now):
+    window = gateway.profile.fcm_quota_window_seconds
+    if match is None or gateway.quotas.take(match[1], limit, window, now):
         return None
-    left = (("retry-after", str(gateway.quotas.left_seconds(match[1], now))),)
+    left = (("retry-after", str(gateway.quotas.left_seconds(match[1], window, now))),)
     answer = fcm_answer(OUTCOMES["rate_limit_exceeded"], left)
     return "fcm", answer.status, answer.label, list(answer.headers), answer.body, 0.0
 

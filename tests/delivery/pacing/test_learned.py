@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.database import driver_connection
 from delivery.chunks.chunk import CredentialVerdict, Retried, Step
 from delivery.engine.repository import read_control
 from delivery.pacing.learned import DECREASE, INCREASE_PER_MINUTE, LEAST_SHARE, share_now
@@ -48,7 +49,7 @@ def frozen(held: Held) -> dict[str, Any]:
 
 
 def used_share(held: Held) -> float:
-    with held.database.connect() as connection:
+    with driver_connection(held.database) as connection:
         control = read_control(connection, held.lease)
     return share_now(control.learned_share, control.learned_seconds)
 

@@ -271,3 +271,72 @@ def test_fcm_holds_a_project_to_its_quota(sandbox: Sandbox) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 50 <= int(answers[2].headers["retry-after"]) <= 60
     assert answers[2].json()["error"]["details"][0]["reason"] == "RATE_LIMIT_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "form"),
+    [
+        ("rate_limit_exceeded", "RATE_LIMIT_EXCEEDED", "seconds"),
+        ("rate_limit_exceeded_bare", "RATE_LIMIT_EXCEEDED", ""),
+        ("quota_exceeded", "QUOTA_EXCEEDED", "seconds"),
+        ("quota_exceeded_date", "QUOTA_EXCEEDED", "date"),
+        ("quota_exceeded_bare", "QUOTA_EXCEEDED", ""),
+    ],
+)
+def test_a_spent_quota_is_told_as_the_profile_says(
+    sandbox: Sandbox, outcome: str, reason: str, form: str
+) -> None:
+    sandbox.control.profile(
+        fcm_quota_per_minute=2, fcm_quota_window_seconds=30, fcm_quota_outcome=outcome
+    )
+    bearer = sandbox.access_token()
+
+    answers = [sandbox.push_fcm(fcm_token("accepted", n), bearer=bearer) for n in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert sandbox.control.answers()["fcm", 429, reason] == 1
+    told = answers[2].headers.get("retry-after")
+    if form == "date":
+        left = parsedate_to_datetime(told).timestamp() - time.time()
+        assert 27 <= left <= 31
+    else:
+        assert told is None if not form else 28 <= int(told) <= 30
+
+
+def test_a_device_beyond_its_limit_is_refused_alone(sandbox: Sandbox) -> None:
+    sandbox.control.profile(fcm_device_per_minute=2)
+    bearer, hot = sandbox.access_token(), fcm_token("accepted", 1)
+
+    answers = [sandbox.push_fcm(hot, f"m-{n}", bearer) for n in range(3)]
+    other = sandbox.push_fcm(fcm_token("accepted", 2), bearer=bearer)
+
+    assert [answer.status_code for answer in (*answers, other)] == [200, 200, 429, 200]
+    assert "device" in answers[2].text.lower()
+
+
+def test_collapsible_messages_beyond_the_budget_are_taken_and_counted(sandbox: Sandbox) -> None:
+    bearer, token = sandbox.access_token(), fcm_token("accepted", 1)
+    message = {"token": token, "android": {"collapse_key": "score"}}
+
+    answers = [sandbox.post_fcm({"message": message}, bearer) for _ in range(23)]
+    plain = [sandbox.push_fcm(token, f"m-{n}", bearer) for n in range(5)]
+
+    assert {answer.status_code for answer in (*answers, *plain)} == {200}
+    assert sandbox.control.stats()["collapsible_delayed"] == 3
+
+
+def test_a_connection_of_many_errors_is_slowed_and_given_up(sandbox: Sandbox) -> None:
+    sandbox.control.profile(patience=10, slow_seconds=0.3)
+    dead, bad = apns_token("gone", 1), apns_token("bad_device_token", 1)
+
+    statuses = [sandbox.push_apns(dead).status_code for _ in range(30)]
+    quick = [sandbox.push_apns(bad) for _ in range(2)]
+    slow = [sandbox.push_apns(bad) for _ in range(3)]
+    given_up = sandbox.push_apns(apns_token("accepted", 1))
+
+    assert set(statuses) == {410}
+    assert {answer.status_code for answer in (*quick, *slow)} == {400}
+    assert all(answer.elapsed.total_seconds() < 0.25 for answer in quick)
+    assert all(answer.elapsed.total_seconds() >= 0.3 for answer in slow)
+    assert (given_up.status_code, given_up.json()) == (503, {"reason": "Shutdown"})
+    assert sandbox.control.stats()["accepted"] == 0
