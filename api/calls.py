@@ -130,8 +130,16 @@ async def _needs_app_admin(request: Request, _app_id: _AppId, _key: _Bearer = No
     return await _needs_admin(request)
 
 
+async def _needs_app_messages(request: Request, _app_id: _AppId, _key: _Bearer = None) -> Call:
+    made = _call(request)
+    if not made.principal.holds("messages:read"):
+        raise ForbiddenScopeError("This route needs the scope `messages:read`.")
+    return made
+
+
 AdminCall = Annotated[Call, Security(_needs_admin)]
 AppAdminCall = Annotated[Call, Security(_needs_app_admin)]
+AppMessageReadCall = Annotated[Call, Security(_needs_app_messages)]
 OperatorCall = Annotated[Call, Security(_needs_operator)]
 MessageSendCall = Annotated[Call, Security(_needs_scope("messages:send", client=False))]
 StatsReadCall = Annotated[Call, Security(_needs_scope("stats:read", client=False))]

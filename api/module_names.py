@@ -8,6 +8,7 @@ MODULE_NAMES = (
     "apps",
     "credentials",
     "keys",
+    "kill_switches",
     "messages",
     "message_control",
     "message_preview",

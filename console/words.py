@@ -53,6 +53,7 @@ REASONS: Mapping[str, str] = {
 
 # What a recipient that is still open waits for.
 WAITING: Mapping[str, str] = {
+    "kill_switch": "A kill switch stops sending. Lift it to go on.",
     "message_paused": "The message is paused. Resume it to go on.",
     "project_frozen": "The gateway asked for a pause. Sending goes on by itself.",
     "credential_retired": "The credential was deleted. Add a new one under Apps.",

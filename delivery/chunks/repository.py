@@ -38,8 +38,12 @@ WITH RECURSIVE share AS (
 _IS_FREE = """c.due_at <= now()
     AND (c.lease_until IS NULL OR clock_timestamp() > greatest(
         c.lease_until, pg_postmaster_start_time() + make_interval(secs => :lease)))"""
+# Kill switches are asked for once, not for every chunk, as long as none is on.
 _MAY_END_OR_SEND = """(m.state = 'cancelled' OR m.expires_at <= now() OR (m.state = 'running'
     AND k.state = 'active' AND (k.frozen_until IS NULL OR k.frozen_until <= now())
+    AND (NOT EXISTS (SELECT FROM kill_switch) OR NOT EXISTS (SELECT FROM kill_switch s
+        WHERE (s.app_id IS NULL OR s.app_id = c.app_id)
+          AND (s.credential_id IS NULL OR s.credential_id = c.credential_id)))
     AND NOT EXISTS (SELECT FROM refused r
         WHERE r.message_id = c.message_id AND r.credential_id = c.credential_id)))"""
 # Who holds least for its weight comes next: first among apps, then among the messages of one.

@@ -60,6 +60,7 @@ class Control:
     message_state: str
     credential_state: str
     frozen: bool
+    killed: bool  # by a kill switch: everybody's, the app's or the credential's
     rate_per_second: float | None
     quota_per_minute: int | None
     provider: str
@@ -78,5 +79,6 @@ class Control:
             self.message_state == "running"
             and self.credential_state == "active"
             and not self.frozen
+            and not self.killed
             and not self.expired
         )

@@ -19,6 +19,9 @@ _CONTROL = """
 SELECT m.state AS message_state, k.state AS credential_state,
        coalesce(k.frozen_until > clock_timestamp(), false) AS frozen, m.rate_per_second,
        k.quota_per_minute, k.provider, k.environment,
+       EXISTS (SELECT FROM kill_switch s
+           WHERE (s.app_id IS NULL OR s.app_id = k.app_id)
+             AND (s.credential_id IS NULL OR s.credential_id = k.id)) AS killed,
        m.expires_at <= clock_timestamp() AS expired, clock_timestamp() AS now,
        extract(epoch FROM m.expires_at - clock_timestamp())::float8 AS expires_in_seconds,
        k.project_id, k.learned_share,

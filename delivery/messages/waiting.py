@@ -16,6 +16,12 @@ _WORDS = {
     "stream_refused": "The gateway refused to take more at once; it is tried again by itself.",
     "timeout": "No answer came in time; it is sent again by itself.",
 }
+# Before the reason that was given for a switch, but for the one of the whole installation.
+KILL_SWITCHES = {
+    "everybody": "Sending is stopped for the whole installation.",
+    "app": "A kill switch stops this app: ",
+    "credential": "A kill switch stops this credential: ",
+}
 _OTHERS = "The gateway could not take it now; it is tried again by itself."
 
 

@@ -145,12 +145,13 @@ def open_scene(settings: Settings, sandbox: Sandbox) -> Iterator[Scene]:
         scene = Scene(
             settings, http, services.engine, duties, sandbox, str(made["app_id"]), str(made["key"])
         )
-        _add_credentials(scene)
+        add_credentials(scene, scene.app_id)
         yield scene
 
 
-def _add_credentials(scene: Scene) -> None:
-    path = f"/v1/apps/{scene.app_id}/credentials"
+def add_credentials(scene: Scene, app_id: str) -> None:
+    """Store a credential of each provider, as the sandbox knows them."""
+    path = f"/v1/apps/{app_id}/credentials"
     account, key = scene.sandbox.account, scene.sandbox.key
     scene.post(
         path,
