@@ -10,7 +10,7 @@ from tests.chaos.stage import Stage
 from tests.deadlines import note, wait_until
 from tests.e2e.scene import add_credentials
 
-_DEVICES = 900
+_DEVICES = 600
 _THEIRS = 300
 _RATE = 100.0
 _LIMIT_SECONDS = 1.0
