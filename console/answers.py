@@ -154,6 +154,16 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """Whether a level's switch is on, and the levels at which sending is stopped here."""
+
+    is_on: bool
+    reason: str | None
+    set_at: str | None
+    stopped_by: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """A key of the app; `secret` is known only right after it was made."""
 

@@ -1,6 +1,7 @@
 """The API as the console sees it: typed calls over HTTP. Knows no page and no table."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from console.answers import (
     Delivery,
     Device,
     Key,
+    KillSwitch,
     Message,
     Page,
     Person,
@@ -145,6 +147,18 @@ class Client:
         """Send nothing with a credential any more."""
         self._line.delete(_path("apps", app_id, "credentials", credential_id))
 
+    def read_kill_switch(self, *level: str) -> KillSwitch:
+        """Return the switch of an app, of its credential (both ids), or of everybody (none)."""
+        return read(KillSwitch, self._line.get(_switch(level)))
+
+    def stop(self, reason: str, *level: str) -> KillSwitch:
+        """Let nothing leave any more at this level."""
+        return read(KillSwitch, self._line.put(_switch(level), {"reason": reason}))
+
+    def release(self, *level: str) -> None:
+        """Let this level send again."""
+        self._line.delete(_switch(level))
+
     def list_keys(self, app_id: str) -> Page[Key]:
         """Return the keys of an app."""
         answer = self._line.get(_path("apps", app_id, "keys"), limit=200)
@@ -162,6 +176,11 @@ class Client:
     def revoke_key(self, app_id: str, key_id: str) -> None:
         """End a key at once."""
         self._line.delete(_path("apps", app_id, "keys", key_id))
+
+
+def _switch(level: Sequence[str]) -> str:
+    kinds = ("apps", "credentials")
+    return _path(*chain.from_iterable(zip(kinds, level, strict=False)), "kill-switch")
 
 
 def _path(*parts: str) -> str:

@@ -57,6 +57,10 @@ class Line:
         """Change what stands at `path`."""
         return self._ask("PATCH", path, json=body)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Put `body` at `path`; a repetition has no second effect."""
+        return self._ask("PUT", path, json=body)
+
     def delete(self, path: str) -> None:
         """Delete what stands at `path`."""
         self._ask("DELETE", path)

@@ -9,6 +9,7 @@ import streamlit as st
 from console import session
 from console.charts import over_time_chart
 from console.frames import over_time_table
+from console.parts.kill_part import show_stopped, show_switches
 from console.parts.progress import is_over, name_of, show_buttons, show_progress
 from console.session import Frame
 from console.words import MESSAGE_STATES
@@ -28,11 +29,14 @@ _SPANS: Mapping[str, tuple[int, int]] = MappingProxyType(
 def show(frame: Frame) -> None:
     """Show the page."""
     st.title("Overview")
+    show_switches(frame)
     span = st.segmented_control("Show the last", list(_SPANS), default="15 minutes")
 
     @st.fragment(run_every=_EVERY_SECONDS)
     def live() -> None:
         session.show_said()
+        with st.container(), session.plain_words():
+            show_stopped(frame)
         with st.container(), session.plain_words():
             _chart(frame, *_SPANS[span or "15 minutes"])
         with session.plain_words():

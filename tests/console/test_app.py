@@ -24,6 +24,9 @@ def page(small_api: SmallApi) -> Iterator[AppTest]:
     app = {"id": "app_one", "name": "Shop", "created_at": "2026-01-02T03:04:05Z"}
     small_api.answers["/v1/apps"] = 200, {"data": [app]}
     small_api.answers["/v1/messages"] = 200, {"data": []}
+    small_api.answers["/v1/apps/app_one/credentials"] = 200, {"data": []}
+    free: dict[str, object] = {"is_on": False, "reason": None, "set_at": None, "stopped_by": []}
+    small_api.answers["/v1/apps/app_one/kill-switch"] = 200, free
     small_api.answers["/v1/stats/deliveries"] = 200, {"data": []}
     with open_console(small_api.url) as page:
         yield sign_in(page, KEY)

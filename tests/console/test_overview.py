@@ -1,5 +1,6 @@
 """Overview: what is under way, what has ended, and what can be done about it."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from delivery.sandbox.tokens import fcm_token
@@ -118,3 +119,37 @@ def test_what_went_too_far_to_be_paused_is_said(scene: Scene, console: AppTest) 
 
     assert errors(console) == []
     assert "cancelled" in shown(console.toast)[0]
+
+
+@pytest.mark.parametrize(
+    ("choice", "path"),
+    [
+        (0, "/v1/apps/{app}/kill-switch"),
+        (1, "/v1/apps/{app}/credentials/{credential}/kill-switch"),
+        (-1, "/v1/kill-switch"),
+    ],
+)
+def test_sending_is_stopped_and_goes_on(
+    scene: Scene, console: AppTest, choice: int, path: str
+) -> None:
+    credentials = scene.http.get(f"/v1/apps/{scene.app_id}/credentials").json()["data"]
+    place = path.format(app=scene.app_id, credential=credentials[0]["id"])
+    levels = by_label(console.selectbox, "Stop sending of")
+    levels.select(levels.options[choice]).run()
+
+    press(console, "Stop sending")
+    unreasoned = shown(console.toast), scene.http.get(place).json()["is_on"]
+    by_label(console.text_input, "Why?").input("A *wrong* price.")
+    press(console, "Stop sending")
+    stopped = scene.http.get(place).json()
+    banners = shown(console.warning)
+    press(console, "Let it send again")
+
+    assert errors(console) == []
+    assert unreasoned == (["Write why, for those who find it stopped."], False)
+    assert (stopped["is_on"], stopped["reason"]) == (True, "A *wrong* price.")
+    assert len(banners) == (choice != 1)
+    assert all("Sending is stopped for th" in words for words in banners)
+    assert shown(console.toast) == ["It sends again."]
+    assert not scene.http.get(place).json()["is_on"]
+    assert shown(console.warning) == []
