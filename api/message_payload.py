@@ -12,7 +12,7 @@ from delivery.providers.content import APNS_COLLAPSE_ID_LIMIT_BYTES, is_reserved
 AUDIENCE_LIMIT = 10_000
 TTL_LIMIT_SECONDS = 2_419_200  # FCM's four weeks, the shorter of the gateways' limits
 RATE_LIMIT_PER_SECOND = 1_000_000.0
-_DEFAULT_TTL_SECONDS = 86_400
+DEFAULT_TTL_SECONDS = 86_400
 
 Text = Annotated[str, StringConstraints(max_length=4_096)]
 DataKey = Annotated[str, StringConstraints(min_length=1)]
@@ -112,7 +112,7 @@ class MessagePayload(Payload):
     content: Content
     lane: Literal["transactional", "campaign"] = "transactional"
     type: Literal["push"] = "push"
-    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_LIMIT_SECONDS), WHOLE] = _DEFAULT_TTL_SECONDS
+    ttl_seconds: Annotated[int, Field(ge=1, le=TTL_LIMIT_SECONDS), WHOLE] = DEFAULT_TTL_SECONDS
     collapse_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     priority: Literal["high", "normal"] = "high"
     policy: Literal["at_most_once", "at_least_once"] | None = Field(

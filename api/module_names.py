@@ -11,6 +11,7 @@ MODULE_NAMES = (
     "kill_switches",
     "messages",
     "message_control",
+    "message_forecast",
     "message_preview",
     "devices",
     "imports",

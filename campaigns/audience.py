@@ -1,5 +1,6 @@
 """Who a message is for: from what the caller named to ids, and from ids to SQL."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from core.database import rows
 from core.errors import FieldError, InvalidPayloadError
 from delivery import fanout
 from delivery.devices.repository import find_ids_by_public, register_raw_tokens
-from delivery.fanout import Source
+from delivery.fanout import Reached, Source
 from segments.people.repository import find_ids
 
 _NOBODY = "SELECT CAST(NULL AS bigint) AS id WHERE false"
@@ -80,4 +81,19 @@ def count(connection: Connection, app_id: int, to: Mapping[str, Any]) -> Mapping
 
     Those that would be sent to stand under None. Raises as `resolve` does.
     """
-    return fanout.count(connection, app_id, source_of(resolve(connection, app_id, to)))
+    counts = Counter[str | None]()
+    for one in reach(connection, app_id, to):
+        counts[one.reason] += one.recipients
+    return counts
+
+
+def reach(connection: Connection, app_id: int, to: Mapping[str, Any]) -> Sequence[Reached]:
+    """Count the recipients of any audience by reason and credential, and store nothing.
+
+    Raises as `resolve` does.
+    """
+    with connection.begin_nested() as attempt:
+        found = fanout.reach(connection, app_id, source_of(resolve(connection, app_id, to)))
+        # Tokens became devices in there, to be counted.
+        attempt.rollback()
+    return found

@@ -1,6 +1,6 @@
 """Cut the audience of a due message into chunks, in one statement and one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +84,25 @@ FROM (SELECT coalesce((SELECT sum(remaining) FROM chunks), 0)::bigint
              + (SELECT count(*) FROM ended) AS targeted,
              clock_timestamp() AS now) t
 """  # noqa: S608  Both parts are ours.
-_COUNT = _JUDGED + "SELECT reason, count(*) AS recipients FROM judged GROUP BY reason"  # noqa: S608
+_REACH = f"""{_JUDGED}
+SELECT reason, credential_id, count(*) AS recipients FROM judged GROUP BY reason, credential_id
+"""  # noqa: S608  Both parts are ours.
 
 
-def count(connection: Connection, app_id: int, source: Source) -> Mapping[str | None, int]:
-    """Count whom a cut would target now, by the reason why not to send; None is to be sent."""
-    statement = _COUNT.format(people=source.people, devices=source.devices)
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Recipients of one credential, or of none, that are to be sent to or not for a `reason`."""
+
+    reason: str | None
+    credential_id: int | None
+    recipients: int
+
+
+def reach(connection: Connection, app_id: int, source: Source) -> Sequence[Reached]:
+    """Count whom a cut would target now."""
+    statement = _REACH.format(people=source.people, devices=source.devices)
     found = rows(connection, statement, app_id=app_id, kinds=list(PUSH_KINDS), **source.values)
-    return {row.reason: row.recipients for row in found}
+    return [Reached(*row) for row in found]
 
 
 def cut(connection: Connection, message: Message, source: Source, chunk_size: int) -> Message:
