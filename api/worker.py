@@ -44,6 +44,8 @@ from delivery.transports import open_transport
 _LOGGER = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _POOL_SIZE = 4
+# Where cores are scarce a campaign makes way for transactional pushes and for the API.
+_NICENESS = {"transactional": 0, "campaign": 5, "maintenance": 10}
 # What gateways let one sender hold open at once. More would wait where no cancel reaches it.
 _STREAMS = 1_000
 # Beyond the timeout of a request: to record its outcome and hand the chunk back.
@@ -162,6 +164,7 @@ def main() -> None:
     lane: str = parser.parse_args().lane
     settings = read_settings()
     configure_logging(settings.log_level)
+    os.nice(_NICENESS[lane])
     queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
     queue.conf.worker_consumer = NudgeConsumer
     runners = [Runner(work) for work in _works_of(settings, lane, Nudger(queue))]
