@@ -75,6 +75,20 @@ class Stage:
         for start in range(0, count, _BATCH):
             self.scene.post("/v1/devices/batch", {"devices": devices[start : start + _BATCH]})
 
+    def add_phones(self, count: int, start: int = 0) -> None:
+        """Register Android devices that accept everything."""
+        devices = [_phone(number) for number in range(start, start + count)]
+        for first in range(0, count, _BATCH):
+            self.scene.post("/v1/devices/batch", {"devices": devices[first : first + _BATCH]})
+
+    def devices(self, count: int) -> list[str]:
+        """Return the ids of some devices."""
+        found = self.scene.scalar(
+            "SELECT array_agg(public_id) FROM (SELECT public_id FROM device LIMIT :count) AS d",
+            count=count,
+        )
+        return list(found)
+
     def send(self, **fields: Any) -> str:
         """Send a campaign to everybody and return its id."""
         body = {"to": {"all": True}, "lane": "campaign", "content": {"title": "Hello"}, **fields}
@@ -123,11 +137,16 @@ class Stage:
         return Books(self.scene.read(message_id), ledger, gateways)
 
 
+def _phone(number: int) -> dict[str, Any]:
+    common = {"installation_id": f"crowd-{number:06}", "permission": "granted"}
+    android = {"provider": "fcm", "kind": "token", "platform": "android"}
+    return {**common, **android, "token": fcm_token("accepted", number)}
+
+
 def _device(number: int) -> dict[str, Any]:
     common = {"installation_id": f"crowd-{number:06}", "permission": "granted"}
     if number % 3:
-        android = {"provider": "fcm", "kind": "token", "platform": "android"}
-        return {**common, **android, "token": fcm_token("accepted", number)}
+        return _phone(number)
     ios = {"provider": "apns", "kind": "alert", "platform": "ios", "environment": "production"}
     return {**common, **ios, "token": apns_token("accepted", number)}
 

@@ -107,7 +107,7 @@ def test_without_a_ramp_all_of_it_may_be_used_at_once(database: Engine) -> None:
     assert Ramp(database, 0).level("quota", QUOTA) == 1.0
 
 
-def test_no_second_of_the_first_minute_sees_more_than_its_part_of_the_quota(
+def test_no_second_of_the_first_minute_sees_more_than_its_part(
     database: Engine,
 ) -> None:
     ramp, gate = Ramp(database, SECONDS), Gate(Limit("quota", 1.0))

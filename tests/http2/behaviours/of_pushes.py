@@ -61,29 +61,48 @@ CREDENTIALS = (
         ("a_bad_key_of_apple_leaves_android_alone",),
     ),
 )
+_RATES = "tests/e2e/test_rates.py"
+_RAMP = "tests/delivery/pacing/test_ramp.py"
+_STORMS = "tests/chaos/test_rates.py"
 RATES = (
     Behaviour(
         31,
         "429 for hot tokens alone",
         "test_rates",
-        ("hot_tokens_are_delayed_alone",),
-        later="The delay itself is kept by the engine's retries.",
+        (
+            "hot_tokens_are_delayed_alone",
+            f"{_RATES}::test_429_of_some_devices_delays_only_them",
+        ),
     ),
     Behaviour(
         32,
         "A project quota in every form",
         "test_rates",
-        ("a_spent_project_quota_says_when_to_come_back", "a_quota_is_read_in_every_form"),
-        later="Freezing and shrinking the project's rate is pacing.",
+        (
+            "a_spent_project_quota_says_when_to_come_back",
+            "a_quota_is_read_in_every_form",
+            f"{_RATES}::test_a_quota_in_windows_of_its_own_is_waited_for",
+            f"{_RATES}::test_a_quota_that_names_no_time_is_left_alone_for_a_minute",
+        ),
     ),
     Behaviour(
         33,
         "A storm of 429, then recovery",
         "test_rates",
-        (),
-        later="Retry spacing and fairness between priorities are pacing.",
+        (
+            f"{_STORMS}::test_a_storm_of_429_leaves_no_wave_behind_and_starves_nothing_new",
+            f"{_RATES}::test_a_first_retry_is_never_sooner_than_the_floor_and_is_spread",
+        ),
     ),
-    Behaviour(34, "A ramp at the start", "test_rates", (), later="The ramp is pacing."),
+    Behaviour(
+        34,
+        "A ramp at the start",
+        "test_rates",
+        (
+            f"{_STORMS}::test_sending_begins_with_a_ramp",
+            f"{_RAMP}::test_no_second_of_the_first_minute_sees_more_than_its_part",
+        ),
+    ),
     Behaviour(
         35,
         "5xx in bursts",
@@ -91,23 +110,38 @@ RATES = (
         (
             "hundreds_of_server_errors_wear_no_connection_out",
             "a_503_says_when_to_come_back",
+            f"{_RATES}::test_a_503_that_says_when_holds_the_project_back_until_then",
+            f"{_RATES}::test_bursts_of_5xx_are_tried_again_later_over_the_same_connections",
         ),
-        later="The spacing of retries is the engine's.",
     ),
     Behaviour(
         36,
         "Slow answers",
         "test_rates",
-        ("slow_answers_are_waited_for_and_sent_once",),
-        later="Answers of 12 s and 61 s under the engine's own timeouts.",
+        (
+            "slow_answers_are_waited_for_and_sent_once",
+            f"{_RATES}::test_answers_of_twelve_seconds_are_waited_for_and_nothing_is_sent_twice",
+            f"{_RATES}::test_an_answer_beyond_the_timeout_is_a_matter_of_the_policy",
+            f"{_RATES}::test_ten_seconds_are_the_least_that_is_waited_for",
+        ),
     ),
-    Behaviour(37, "Limits of a device", "test_rates", (), later="Limits per device are pacing."),
+    Behaviour(
+        37,
+        "Limits of a device",
+        "test_rates",
+        (
+            f"{_RATES}::test_a_device_beyond_its_limit_waits_alone",
+            f"{_RATES}::test_collapsible_messages_beyond_the_budget_wait_where_it_can_be_seen",
+        ),
+    ),
     Behaviour(
         38,
         "A sender of many 4xx is disconnected",
         "test_rates",
-        ("a_gateway_that_hangs_up_on_bad_senders_loses_no_push",),
-        later="Slowing down is pacing.",
+        (
+            "a_gateway_that_hangs_up_on_bad_senders_loses_no_push",
+            f"{_RATES}::test_a_gateway_that_hangs_up_on_bad_requests_gets_the_good_ones_once",
+        ),
     ),
 )
 _E2E = "tests/e2e/test_changes_meanwhile.py"

@@ -1,6 +1,6 @@
-"""Rates and overload: what 27, 31 to 38 and 41 ask of a transport and a provider.
+"""Rates and overload: what 31 to 38 and 41 ask of a transport and a provider.
 
-Pacing, retrying and pausing themselves come later.
+What they ask of engine and pacing stands in tests/e2e/test_rates.py and tests/chaos/test_rates.py.
 """
 
 from collections.abc import Callable
