@@ -57,8 +57,9 @@ Work = Callable[[Callable[[], bool]], object]
 class Runner:
     """Runs `work` in a thread: when woken, and every second by itself, until it is stopped."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, on_wake: Callable[[], None] | None = None) -> None:
         self._work = work
+        self._on_wake = on_wake
         self._awake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lane", daemon=True)
@@ -69,6 +70,8 @@ class Runner:
 
     def wake(self) -> None:
         """Look for work now."""
+        if self._on_wake is not None:
+            self._on_wake()
         self._awake.set()
 
     def stop(self) -> None:
@@ -146,15 +149,17 @@ def _open_transport(settings: Settings) -> Transport:
     )
 
 
-def _works_of(settings: Settings, lane: str, nudger: Nudger) -> list[Work]:
+def _runners_of(settings: Settings, lane: str, nudger: Nudger) -> list[Runner]:
     database = open_engine(
         settings.require_database_url(), pool_size=_POOL_SIZE, process=f"worker-{lane}"
     )
     if lane == "maintenance":
         duties = Duties(settings, database, nudger)
         # A long import has a thread of its own: due messages do not wait for it.
-        return [lambda _should_stop: duties.cut_due(), ImportDuty(settings, database).run]
-    return [build_engine(settings, database, lane).run]
+        cutting = Runner(lambda _should_stop: duties.cut_due())
+        return [cutting, Runner(ImportDuty(settings, database).run)]
+    engine = build_engine(settings, database, lane)
+    return [Runner(engine.run, engine.wake)]
 
 
 def main() -> None:
@@ -167,7 +172,7 @@ def main() -> None:
     os.nice(_NICENESS[lane])
     queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
     queue.conf.worker_consumer = NudgeConsumer
-    runners = [Runner(work) for work in _works_of(settings, lane, Nudger(queue))]
+    runners = _runners_of(settings, lane, Nudger(queue))
 
     @queue.task(name=NUDGE_TASK)  # type: ignore[untyped-decorator]
     def nudged(_lane: str) -> None:

@@ -5,6 +5,7 @@ PostgreSQL. It knows neither templates nor attributes: a `Preparer` does.
 """
 
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -79,6 +80,11 @@ class Engine:
         self._chunks: list[OpenChunk] = []
         self._claim_after = 0.0
         self._away_until = 0.0
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        """Claim at the next turn, whatever the last claim found; any thread may call it."""
+        self._woken.set()
 
     def run(self, should_stop: Callable[[], bool]) -> int:
         """Work until nothing is due; return how many chunks were finished or handed back.
@@ -110,8 +116,12 @@ class Engine:
     def _claim(self) -> None:
         now = time.monotonic()
         room = int(self._options.max_chunks - slots_taken(self._chunks))
-        if room <= 0 or now < self._claim_after or self._in_doubt_room() <= 0:
+        if room <= 0 or now < self._away_until or self._in_doubt_room() <= 0:
             return
+        if now < self._claim_after and not self._woken.is_set():
+            return
+        # Before the question: what is committed after it sends another nudge.
+        self._woken.clear()
         try:
             with self._database.begin() as connection:
                 limit = min(room, self._options.claim_batch)
