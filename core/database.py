@@ -104,6 +104,18 @@ def _is_silent(connection: "psycopg.Connection[Any]") -> bool:
 
 
 @contextlib.contextmanager
+def begin_unhurried(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction whose COMMIT does not wait for the disk.
+
+    For what nobody was promised and what is done again when a crash of the server loses it. A
+    durable COMMIT that comes later makes it durable, too: the log is written in order.
+    """
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL synchronous_commit TO off"))
+        yield connection
+
+
+@contextlib.contextmanager
 def driver_connection(engine: Engine) -> "Iterator[psycopg.Connection[Any]]":
     """Lend psycopg's own connection, in autocommit: for the few statements of the hot path.
 

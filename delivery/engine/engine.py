@@ -17,7 +17,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from core.database import is_away
+from core.database import begin_unhurried, is_away
 from core.telemetry import log_event
 from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
@@ -123,6 +123,7 @@ class Engine:
         # Before the question: what is committed after it sends another nudge.
         self._woken.clear()
         try:
+            # Durable: a fence that a crash of the server takes back would be given out twice.
             with self._database.begin() as connection:
                 limit = min(room, self._options.claim_batch)
                 leases = chunks.claim(connection, self._owner, self._hands(), limit=limit)
@@ -248,7 +249,7 @@ class Engine:
 
     def _finish(self, chunk: OpenChunk) -> None:
         try:
-            with self._database.begin() as connection:
+            with begin_unhurried(self._database) as connection:
                 messages.mark_first_pass(connection, chunk.lease.message.id)
                 messages.finish_done(connection, chunk.lease.message.id)
         except (DBAPIError, PoolTimeoutError) as error:
