@@ -27,9 +27,10 @@ from core.secrets import SecretBox
 from core.settings import Settings, read_settings
 from core.telemetry import configure_logging, log_event
 from delivery.credentials.opening import provider_opener
-from delivery.engine.engine import Engine, EngineOptions
+from delivery.engine.engine import Engine
 from delivery.engine.opener import Opener
 from delivery.engine.openings import Openings
+from delivery.engine.options import EngineOptions
 from delivery.engine.sender import Sender
 from delivery.pacing.limits import Limits, PacingRules
 from delivery.pacing.pacer import Pacer

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine as Database
@@ -22,6 +21,7 @@ from core.telemetry import log_event
 from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.openings import Openings
+from delivery.engine.options import EngineOptions
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
 from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
@@ -42,21 +42,6 @@ _CLAIM_PAUSE_SECONDS = 0.1
 _CONTROL_SECONDS = 0.25
 # Windows smaller than this share of the in-doubt bound are not worth their transactions.
 _LEAST_SHARE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How an engine works: lane, owner name, lease and bounds."""
-
-    lane: str
-    owner: str
-    lease_seconds: float
-    in_doubt_limit: int
-    window_size: int
-    streams: int  # pushes of one provider that may wait for an answer
-    stop_seconds: float
-    max_chunks: int = 8
-    claim_batch: int = 4
 
 
 class Engine:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
 
+from core.database import begin_unhurried
+
 _REFRESH_SECONDS = 1.0
 # Slower than this nothing needs a ramp.
 _FLOOR_PER_SECOND = 10.0
-_SET_SOON = text("SET LOCAL synchronous_commit TO off")
 _NOTE = text(
     """
     INSERT INTO pace AS p (scope, level, level_at)
@@ -82,7 +83,6 @@ class Ramp:
             "per_second": per_second,
             "ramp": self._seconds,
         }
-        with self._database.begin() as connection:
-            # Nobody is told anything that a crash could turn into an untruth.
-            connection.execute(_SET_SOON)
+        # Nobody is told anything that a crash could turn into an untruth.
+        with begin_unhurried(self._database) as connection:
             return float(connection.execute(_NOTE, values).scalar_one())

@@ -1,0 +1,18 @@
+"""How an engine works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine works: lane, owner name, lease and bounds."""
+
+    lane: str
+    owner: str
+    lease_seconds: float
+    in_doubt_limit: int
+    window_size: int
+    streams: int  # pushes of one provider that may wait for an answer
+    stop_seconds: float
+    max_chunks: int = 8
+    claim_batch: int = 4
