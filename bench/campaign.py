@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import sys
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ import psutil
 
 from bench.audience import CONTENT, Crowd, add_credentials, load
 from bench.children import ending_on_signals
+from bench.costs import cpu_seconds, per_push
 from bench.errors import BenchError
 from bench.numbers import whole_number
 from bench.platform import Bench, running
@@ -26,14 +26,6 @@ _QUOTA_PER_MINUTE = 6_000_000
 _LOOK_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a worker used: CPU seconds, and the most memory seen, in MB."""
-
-    cpu_seconds: float
-    rss_mb: float
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark and print its figures."""
     parser = argparse.ArgumentParser(prog="carillon bench campaign", description=__doc__)
@@ -42,10 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--latency", help="of the gateway's answers, such as p50=50,p99=500,max=5000 (ms)"
     )
+    parser.add_argument("--cancel", action="store_true", help="cancel it when half of it has ended")
     args = parser.parse_args(arguments)
     try:
         with ending_on_signals():
-            found = measure(args.devices, profile(args.latency))
+            found = measure(args.devices, profile(args.latency), cancel=args.cancel)
     except BenchError as error:
         print(f"carillon: {error}", file=sys.stderr)
         return 1
@@ -65,22 +58,39 @@ def profile(latency: str | None) -> dict[str, Any]:
     return {"sink": True, "latency": given}
 
 
-def measure(devices: int, sandbox_profile: dict[str, Any]) -> dict[str, Any]:
-    """Send one campaign to `devices` devices and return what it took."""
+def measure(
+    devices: int, sandbox_profile: dict[str, Any], *, cancel: bool = False
+) -> dict[str, Any]:
+    """Send one campaign to `devices` devices and return what it took; cancel it at half."""
     with running(sandbox_profile, {"CARILLON_RAMP_SECONDS": "0"}) as bench:
         add_credentials(bench, _QUOTA_PER_MINUTE)
         load(bench, Crowd("p", devices))
         [worker] = bench.workers("campaign")
-        before = worker.cpu_times()
+        before = cpu_seconds()
         wanted = {"to": {"all": True}, "lane": "campaign", "content": CONTENT}
         message = bench.call("POST", "/v1/messages", wanted)
+        cancelled_at = _cancel_at_half(bench, message["id"]) if cancel else None
         ended, rss_mb = _watch(bench, worker, message["id"])
-        after = worker.cpu_times()
-        cpu = after.user + after.system - before.user - before.system
+        costs = per_push(before, cpu_seconds(), ended["counts"]["accepted"] or 1)
         with ControlClient(bench.sandbox) as control:
             seen = control.stats()
         conditions = bench.conditions(quota_per_minute=_QUOTA_PER_MINUTE, ramp_seconds=0)
-        return {**_figures(ended, Cost(cpu, rss_mb), seen), "conditions": conditions}
+        found = _figures(ended, rss_mb, seen) | {"cpu_us_per_push": costs}
+        found["worker_cpu_us_per_push"] = costs.get("campaign_worker", 0.0)
+        if cancelled_at is not None:
+            found["cancel_seconds"] = round(seen["last_arrival"] - cancelled_at, 3)
+        return {**found, "conditions": conditions}
+
+
+def _cancel_at_half(bench: Bench, message_id: str) -> float:
+    """Return when the cancellation was answered, in Unix time."""
+    while True:
+        message = bench.call("GET", f"/v1/messages/{message_id}")
+        ended = sum(message["counts"].values())
+        if message["targeted"] and ended >= message["targeted"] / 2:
+            bench.call("POST", f"/v1/messages/{message_id}/cancel")
+            return time.time()
+        time.sleep(_LOOK_SECONDS)
 
 
 def _watch(bench: Bench, worker: psutil.Process, message_id: str) -> tuple[dict[str, Any], float]:
@@ -94,7 +104,7 @@ def _watch(bench: Bench, worker: psutil.Process, message_id: str) -> tuple[dict[
         time.sleep(_LOOK_SECONDS)
 
 
-def _figures(message: dict[str, Any], cost: Cost, seen: dict[str, Any]) -> dict[str, Any]:
+def _figures(message: dict[str, Any], rss_mb: float, seen: dict[str, Any]) -> dict[str, Any]:
     started, ended = (
         datetime.fromisoformat(message[name]) for name in ("created_at", "finished_at")
     )
@@ -104,8 +114,8 @@ def _figures(message: dict[str, Any], cost: Cost, seen: dict[str, Any]) -> dict[
         "devices": targeted,
         "seconds": round(seconds, 2),
         "pushes_per_second": round(targeted / seconds),
-        "worker_cpu_us_per_push": round(cost.cpu_seconds / targeted * 1e6, 1),
-        "worker_rss_mb_max": round(cost.rss_mb, 1),
+        "worker_cpu_us_per_push": 0.0,
+        "worker_rss_mb_max": round(rss_mb, 1),
         "distinct_payloads": seen["distinct_payloads"],
         "lost": without_end + message["counts"]["accepted"] - seen["distinct_accepted"],
         "duplicates": seen["duplicates"],
