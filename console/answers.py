@@ -83,6 +83,15 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """How long a message would take, and what decides it; `first_pass_at` None: it expires."""
+
+    seconds: float
+    limited_by: str | None
+    first_pass_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """How one platform shows a message, how large it gets, and what is wrong with it."""
 

@@ -14,6 +14,7 @@ from console.answers import (
     Credential,
     Delivery,
     Device,
+    Forecast,
     Key,
     KillSwitch,
     Message,
@@ -79,6 +80,13 @@ class Client:
         path = "/v1/messages/count"
         answer = self._line.post(path, {"to": to}, timeout_seconds=_COUNT_SECONDS)
         return read(Count, answer)
+
+    def forecast(self, message: Json) -> Forecast:
+        """Return how long a message would take; its content does not matter."""
+        asked = ("to", "lane", "ttl_seconds", "rate_per_second", "send_at")
+        body = {name: message[name] for name in asked if name in message}
+        path = "/v1/messages/forecast"
+        return read(Forecast, self._line.post(path, body, timeout_seconds=_COUNT_SECONDS))
 
     def preview(self, content: Json, person: str | None) -> Mapping[str, Shown]:
         """Render content for one person; return what each platform shows."""

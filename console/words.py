@@ -70,6 +70,27 @@ WAITING: Mapping[str, str] = {
     "lease_short": "The worker handed them on. They are sent next.",
 }
 
+# What makes a message take its time.
+LIMITS: Mapping[str, str] = {
+    "rate": "its own rate decides",
+    "quota": "the gateway's quota decides",
+    "platform": "the speed of this installation decides",
+}
+
+
+def takes(seconds: float, limited_by: str | None) -> str:
+    """Return how long a message takes and why, as a sentence."""
+    decides = f": {LIMITS.get(limited_by, plain(limited_by))}" if limited_by else ""
+    return f"It takes about {duration(seconds)}{decides}."
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the units people say it in."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return "a second" if seconds <= 1 else f"{seconds:,.0f} seconds"
+
 
 def why(state: str, reason: str | None, gateway: str | None = None) -> str:
     """Return what became of one recipient, and why, as a sentence."""

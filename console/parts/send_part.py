@@ -7,11 +7,12 @@ from typing import Any
 import streamlit as st
 
 from console import session
-from console.answers import Count
+from console.answers import Count, Forecast
+from console.errors import ApiError
 from console.known import sift
 from console.markdown import literal
 from console.session import Frame
-from console.words import REASONS
+from console.words import REASONS, takes
 
 _REVIEW = f"{session.VISIT}review"
 _SENT = f"{session.VISIT}sent"
@@ -30,6 +31,7 @@ class _Review:
     body: Mapping[str, Any]
     count: Count
     once: str
+    forecast: Forecast | None = None
     unknown: Sequence[str] = ()
     is_agreed: bool = True
 
@@ -55,15 +57,24 @@ def _count(frame: Frame, body: Mapping[str, Any]) -> None:
         people = body["to"].get("people")
         if people is None:
             count = frame.client.count(body["to"])
-            _keep(_Review(frame.app.id, body, body, count, session.fresh_once()))
+            review = _Review(frame.app.id, body, body, count, session.fresh_once())
+            _keep(replace(review, forecast=_forecast(frame, body)))
         sifted = sift(frame.client, people)
         if sifted.count is None:
             st.error(f"This app knows none of them: {_named(sifted.unknown)}.")
             return
         known = {**body, "to": {"people": sifted.known}}
         once, unknown = session.fresh_once(), sifted.unknown
-        agreed = not unknown
-        _keep(_Review(frame.app.id, body, known, sifted.count, once, unknown, is_agreed=agreed))
+        review = _Review(frame.app.id, body, known, sifted.count, once, unknown=unknown)
+        _keep(replace(review, forecast=_forecast(frame, known), is_agreed=not unknown))
+
+
+def _forecast(frame: Frame, body: Mapping[str, Any]) -> Forecast | None:
+    # It is good to know, and no reason not to send.
+    try:
+        return frame.client.forecast(body)
+    except ApiError:
+        return None
 
 
 def _keep(review: _Review) -> None:
@@ -99,6 +110,9 @@ def _confirm(frame: Frame, review: _Review) -> None:
             for reason, number in count.suppressed.items()
         ]
     st.warning("\n".join([lines[0], "", *lines[1:]]))
+    if review.forecast:
+        late = " **That is longer than it lives.**" if not review.forecast.first_pass_at else ""
+        st.caption(takes(review.forecast.seconds, review.forecast.limited_by) + late)
     with st.container(horizontal=True):
         sent = st.button(f"Send to {count.recipients:,} recipients", type="primary")
         _back()

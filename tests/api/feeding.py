@@ -208,5 +208,6 @@ _BODIES: dict[str, Callable[[dict[str, Any], Village], None]] = {
     "POST /v1/devices/lookup": _lookup,
     "POST /v1/messages": _message,
     "POST /v1/messages/count": _count,
+    "POST /v1/messages/forecast": _count,
     "POST /v1/messages/preview": _preview,
 }

@@ -55,6 +55,24 @@ def test_everybody_is_counted_before_anything_is_sent(scene: Scene, page: AppTes
     assert messages(scene) == []
 
 
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (0.1, "It takes about 20 seconds: its own rate decides."),
+        (None, "It takes about a second: the gateway's quota decides."),
+    ],
+)
+def test_it_is_said_how_long_it_takes(page: AppTest, rate: float | None, words: str) -> None:
+    write(choose(page, "Send to", "Everybody"))
+    by_label(page.number_input, "At most so many a second").set_value(rate)
+    page.run()
+
+    press(page, "Review")
+
+    assert errors(page) == []
+    assert words in shown(page.caption)
+
+
 def test_a_second_press_sends_nothing_more(scene: Scene, page: AppTest) -> None:
     write(choose(page, "Send to", "Everybody"))
     press(page, "Review")

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from console.words import MESSAGE_STATES, REASONS, STATES, WAITING, waits_for, why
+from console.words import LIMITS, MESSAGE_STATES, REASONS, STATES, WAITING, takes, waits_for, why
+from delivery.forecasts.arithmetic import Limit
 from delivery.outcome import Gone, Rejected, Retry
 from delivery.providers.apns_outcome import _OUTCOMES
 from delivery.states import MessageState, RecipientState, SuppressedReason
@@ -68,3 +70,21 @@ def test_the_page_lists_every_sentence() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", _PAGE.read_text(), re.MULTILINE)
 
     assert rows == [*STATES.items(), *REASONS.items(), *WAITING.items()]
+
+
+def test_whatever_limits_a_message_has_its_words() -> None:
+    assert set(get_args(Limit)) == LIMITS.keys()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limited_by", "words"),
+    [
+        (0.0, None, "It takes about a second."),
+        (6.1, "rate", "It takes about 6 seconds: its own rate decides."),
+        (132.0, "quota", "It takes about 2 minutes: the gateway's quota decides."),
+        (7_300.0, "magic", "It takes about 2 hours: magic."),
+        (200_000.0, "platform", "It takes about 2 days: the speed of this installation decides."),
+    ],
+)
+def test_a_forecast_reads_as_a_sentence(seconds: float, limited_by: str | None, words: str) -> None:
+    assert takes(seconds, limited_by) == words
