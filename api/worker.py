@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -47,6 +48,8 @@ _LOOK_SECONDS = 1.0
 _POOL_SIZE = 4
 # Where cores are scarce a campaign makes way for transactional pushes and for the API.
 _NICENESS = {"transactional": 0, "campaign": 5, "maintenance": 10}
+# A thread that has its answer from PostgreSQL waits for the interpreter at most about this long.
+_SWITCH_SECONDS = 0.001
 # What gateways let one sender hold open at once. More would wait where no cancel reaches it.
 _STREAMS = 1_000
 # Beyond the timeout of a request: to record its outcome and hand the chunk back.
@@ -171,6 +174,7 @@ def main() -> None:
     settings = read_settings()
     configure_logging(settings.log_level)
     os.nice(_NICENESS[lane])
+    sys.setswitchinterval(_SWITCH_SECONDS)
     queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
     queue.conf.worker_consumer = NudgeConsumer
     runners = _runners_of(settings, lane, Nudger(queue))

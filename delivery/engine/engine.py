@@ -16,7 +16,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from core.database import begin_unhurried, is_away
+from core.database import is_away
 from core.telemetry import log_event
 from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
@@ -26,7 +26,6 @@ from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
 from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
 from delivery.engine.window import Window, window_size
-from delivery.messages import repository as messages
 from delivery.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -102,6 +101,9 @@ class Engine:
         now = time.monotonic()
         room = int(self._options.max_chunks - slots_taken(self._chunks))
         if room <= 0 or now < self._away_until or self._in_doubt_room() <= 0:
+            return
+        if len(self._chunks) > room and room < self._options.claim_batch // 2:
+            # Each claim costs a round trip in which nothing is sent.
             return
         if now < self._claim_after and not self._woken.is_set():
             return
@@ -227,19 +229,7 @@ class Engine:
         if result is Recorded.LOST:
             return True
         now = time.monotonic()
-        is_done = chunk.recorded(began + self._options.lease_seconds, now)
-        if is_done:
-            self._finish(chunk)
-        return is_done
-
-    def _finish(self, chunk: OpenChunk) -> None:
-        try:
-            with begin_unhurried(self._database) as connection:
-                messages.mark_first_pass(connection, chunk.lease.message.id)
-                messages.finish_done(connection, chunk.lease.message.id)
-        except (DBAPIError, PoolTimeoutError) as error:
-            # The sweep finishes it: what counts is recorded already.
-            self._note_away("message.finish_failed", error)
+        return chunk.recorded(began + self._options.lease_seconds, now)
 
     def _send_window(self, chunk: OpenChunk) -> None:
         window, now = chunk.next, time.monotonic()

@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from core.database import driver_connection, is_away
+from core.database import begin_unhurried, driver_connection, is_away
 from core.telemetry import log_event
 from delivery.chunks import recording_repository, repository
 from delivery.chunks.chunk import Step
 from delivery.engine.open_chunk import OpenChunk
+from delivery.messages import repository as messages
 
 _LOGGER = logging.getLogger(__name__)
 _DEADLOCK_TRIES = 3
@@ -101,9 +102,22 @@ def _settle(
         _LOGGER.exception("chunk.step_refused", extra={"chunk_id": chunk.lease.id})
         return Recorded.LOST
     if standing is Recorded.COMMITTED:
+        if not step.open and step.intended == len(chunk.lease.device_ids):
+            _finish(engine, chunk)
         return standing
     log_event(_LOGGER, "chunk.lease_lost", chunk_id=chunk.lease.id)
     return Recorded.LOST
+
+
+def _finish(engine: Engine, chunk: OpenChunk) -> None:
+    """Finish the message if this was its last chunk."""
+    try:
+        with begin_unhurried(engine) as connection:
+            messages.mark_first_pass(connection, chunk.lease.message.id)
+            messages.finish_done(connection, chunk.lease.message.id)
+    except (DBAPIError, PoolTimeoutError) as error:
+        # The sweep finishes it: what counts is recorded already.
+        log_event(_LOGGER, "message.finish_failed", error=type(error).__name__)
 
 
 def _write(engine: Engine, chunk: OpenChunk, step: Step, lease_seconds: float) -> bool:
