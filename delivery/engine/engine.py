@@ -24,8 +24,8 @@ from delivery.engine.openings import Openings
 from delivery.engine.options import EngineOptions
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
-from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
-from delivery.engine.window import Window, window_size
+from delivery.engine.shares import has_room, horizon_seconds, in_doubt_part, slots_taken
+from delivery.engine.window import Window
 from delivery.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,8 +39,10 @@ _PUMP_BUSY_SECONDS = 0.001
 _CLAIM_PAUSE_SECONDS = 0.1
 # A window that waited longer than this reads its control row again before it leaves.
 _CONTROL_SECONDS = 0.25
-# Windows smaller than this share of the in-doubt bound are not worth their transactions.
-_LEAST_SHARE = 8
+# When less than this share of the in-doubt bound is left, outcomes are recorded at once.
+_SCARCE_SHARE = 0.25
+# How long before a window leaves its intent is recorded, when it has to wait for its time.
+_INTENT_AHEAD_SECONDS = 0.1
 
 
 class Engine:
@@ -173,21 +175,14 @@ class Engine:
             or now < chunk.open_after
         ):
             return
-        room = min(
-            self._options.window_size,
-            self._in_doubt_room(),
-            in_doubt_room(chunk, self._chunks, self._options.in_doubt_limit),
-        )
-        wanted = window_size(self._options.window_size, chunk.per_second, len(chunk.queue))
-        share = max(1, self._options.in_doubt_limit // _LEAST_SHARE)
-        if room < min(share, wanted):
-            return
         horizon = horizon_seconds(chunk, self._chunks, now)
         ahead = self._openings.ahead_seconds(chunk)
         if ahead > horizon:
             chunk.open_after = now + ahead - horizon
             return
-        self._guarded(chunk, lambda: self._openings.start(chunk, room, horizon))
+        part = in_doubt_part(chunk, self._chunks, self._options.in_doubt_limit)
+        size = min(self._options.window_size, part)
+        self._guarded(chunk, lambda: self._openings.start(chunk, size, horizon))
 
     def _guarded(self, chunk: OpenChunk, work: Callable[[], None]) -> None:
         try:
@@ -204,15 +199,27 @@ class Engine:
         if chunk.attempted is not None:
             return True
         closed = chunk.window is None or chunk.window.is_closed(now)
-        ready = chunk.next is not None and not chunk.next.is_intended
+        chunk.may_intend = self._may_intend(chunk, now)
+        ready = chunk.next is not None and not chunk.next.is_intended and chunk.may_intend
         nothing_flies = not chunk.flying and chunk.next is None and not chunk.in_hand
         return (
             (closed and ready and self._intent_first(chunk))
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
-            or (closed and chunk.has_outcomes() and now - chunk.recorded_at >= _STRAGGLER_SECONDS)
+            or (closed and chunk.has_outcomes() and self._is_time_to_record(chunk, now))
             or (nothing_flies and (chunk.has_outcomes() or chunk.draining))
             or now >= chunk.lease_until - self._options.lease_seconds / 2
         )
+
+    def _is_time_to_record(self, chunk: OpenChunk, now: float) -> bool:
+        # Outcomes wait for the next intent, to ride with it; but not while others wait for room.
+        room = self._in_doubt_room()
+        is_scarce = room < self._options.in_doubt_limit * _SCARCE_SHARE
+        return is_scarce or now - chunk.recorded_at >= _STRAGGLER_SECONDS
+
+    def _may_intend(self, chunk: OpenChunk, now: float) -> bool:
+        # A window that waits for its time is in doubt only when that is near.
+        is_near = chunk.next is not None and now >= chunk.next.not_before - _INTENT_AHEAD_SECONDS
+        return is_near and has_room(chunk, self._chunks, self._options.in_doubt_limit)
 
     def _intent_first(self, chunk: OpenChunk) -> bool:
         # At least once needs no intent: what is not recorded is sent again anyway.
@@ -235,7 +242,9 @@ class Engine:
         window, now = chunk.next, time.monotonic()
         if window is None or chunk.attempted or now < window.not_before:
             return
-        may_leave = window.is_intended or chunk.at_least_once
+        may_leave = window.is_intended or (
+            chunk.at_least_once and has_room(chunk, self._chunks, self._options.in_doubt_limit)
+        )
         is_free = chunk.window is None or chunk.window.is_closed(now)
         if may_leave and is_free and window.pushes:
             if self._has_streams(window) and self._may_still_leave(chunk, window):

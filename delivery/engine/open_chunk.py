@@ -42,6 +42,7 @@ class OpenChunk:
         # How fast it may go, as far as is known, and when to look for permits again.
         self.per_second = lease.message.rate_per_second
         self.open_after = 0.0
+        self.may_intend = True  # there is room for the prepared window among those in doubt
         self.attempted: Step | None = None  # built, and not yet known to be committed
         self._recover()
 
@@ -57,10 +58,11 @@ class OpenChunk:
     def in_doubt(self) -> int:
         """Return how many recipients would be in doubt if this worker died now.
 
-        An answer that is not recorded yet would be lost, too.
+        An answer that is not recorded yet would be lost, too. What is only prepared is not in
+        doubt: nobody would find an intent of it.
         """
-        coming = len(self.next.pushes) if self.next else len(self.in_hand)
-        return len(self.sent) + coming
+        is_coming = self.next is not None and self.next.is_intended
+        return len(self.sent) + (len(self.next.pushes) if self.next and is_coming else 0)
 
     def waiting(self, now: float) -> bool:
         """Tell whether a window has its permits, and waits for their time."""
@@ -153,14 +155,14 @@ class OpenChunk:
         return bool(self.accepted or self.decisions)
 
     def build_step(self) -> Step:
-        """Return the step that records all decisions and the intent of the next window.
+        """Return the step that records all decisions, and the intent of the next window if it may.
 
         The same step is returned until `recorded` or `lost` is called.
         """
         if self.attempted is not None:
             return self.attempted
         prepared: set[int] = set()
-        if self.next is not None and not self.next.is_intended:
+        if self.may_intend and self.next is not None and not self.next.is_intended:
             self.decisions.extend(self.next.decided())
             prepared = {push.position for push in self.next.pushes}
             self.next.is_intended = True

@@ -25,12 +25,21 @@ def _slot(per_second: float | None) -> float:
     return min(1.0, max(_LEAST_SLOT, per_second / CHUNK_PER_SECOND))
 
 
-def in_doubt_room(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> int:
-    """Return how many more pushes the chunk's message may have in doubt, beside the others."""
+def in_doubt_part(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> int:
+    """Return how many pushes the chunk's message may have in doubt, beside the others."""
     weights = {_key(other): _weight(other) for other in chunks}
     part = max(_LEAST_PART, _weight(chunk) / sum(weights.values()))
+    return max(1, int(limit * part))
+
+
+def has_room(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> bool:
+    """Tell whether the window that is prepared may be in doubt, too."""
+    pushes = len(chunk.next.pushes) if chunk.next else 0
     own = sum(other.in_doubt() for other in chunks if _key(other) == _key(chunk))
-    return int(limit * part) - own
+    if pushes + sum(other.in_doubt() for other in chunks) > limit:
+        return False
+    # Each may have one window at least: its part may be smaller than a window is.
+    return not own or own + pushes <= in_doubt_part(chunk, chunks, limit)
 
 
 def horizon_seconds(chunk: OpenChunk, chunks: Sequence[OpenChunk], now: float) -> float:
