@@ -209,8 +209,22 @@ chunk = Table(
     ForeignKeyConstraint(["app_id", "message_id"], ["message.app_id", "message.id"]),
     Index("chunk_due_idx", "lane", text("priority DESC"), "due_at"),
     Index("chunk_message_idx", "app_id", "message_id"),
-    Index("chunk_share_idx", "lane", "app_id", "message_id", "due_at"),
-    Index("chunk_app_due_idx", "lane", "app_id", "due_at"),
+    # One for each lane: a look for a share of one must never go through the other's.
+    Index(
+        "chunk_share_idx",
+        "app_id",
+        "message_id",
+        "credential_id",
+        "due_at",
+        postgresql_where=text("lane = 'campaign'"),
+    ),
+    Index(
+        "chunk_app_due_idx",
+        "app_id",
+        "credential_id",
+        "due_at",
+        postgresql_where=text("lane = 'transactional'"),
+    ),
 )
 
 ledger = Table(

@@ -14,27 +14,30 @@ CHUNK_PER_SECOND = 500
 
 # The shares that compete: messages in the campaign lane; apps in the transactional lane, where a
 # message is often one push and thousands of them wait for a retry. One look into the index for
-# each, however many chunks it has. `now()` may use an index, `clock_timestamp()` may not.
+# each and each of its credentials, however many chunks it has.
 _MESSAGES = """
 WITH RECURSIVE share AS (
-    (SELECT app_id, message_id FROM chunk WHERE lane = :lane ORDER BY app_id, message_id LIMIT 1)
+    (SELECT app_id, message_id, credential_id FROM chunk WHERE lane = 'campaign'
+     ORDER BY app_id, message_id, credential_id LIMIT 1)
     UNION ALL
     SELECT n.* FROM share s CROSS JOIN LATERAL (
-        SELECT c.app_id, c.message_id FROM chunk c
-        WHERE c.lane = :lane AND (c.app_id, c.message_id) > (s.app_id, s.message_id)
-        ORDER BY c.app_id, c.message_id LIMIT 1) n),
+        SELECT c.app_id, c.message_id, c.credential_id FROM chunk c
+        WHERE c.lane = 'campaign' AND (c.app_id, c.message_id, c.credential_id)
+            > (s.app_id, s.message_id, s.credential_id)
+        ORDER BY c.app_id, c.message_id, c.credential_id LIMIT 1) n),
 """
 _APPS = """
 WITH RECURSIVE share AS (
-    (SELECT app_id, CAST(NULL AS bigint) AS message_id FROM chunk WHERE lane = :lane
-     ORDER BY app_id LIMIT 1)
+    (SELECT app_id, credential_id FROM chunk WHERE lane = 'transactional'
+     ORDER BY app_id, credential_id LIMIT 1)
     UNION ALL
-    SELECT n.app_id, CAST(NULL AS bigint) FROM share s CROSS JOIN LATERAL (
-        SELECT c.app_id FROM chunk c WHERE c.lane = :lane AND c.app_id > s.app_id
-        ORDER BY c.app_id LIMIT 1) n),
+    SELECT n.* FROM share s CROSS JOIN LATERAL (
+        SELECT c.app_id, c.credential_id FROM chunk c
+        WHERE c.lane = 'transactional' AND (c.app_id, c.credential_id) > (s.app_id, s.credential_id)
+        ORDER BY c.app_id, c.credential_id LIMIT 1) n),
 """
-# After a restart of the database leases count from the restart: their owners could not renew
-# them while it was away.
+# `now()` may use an index, `clock_timestamp()` may not. After a restart of the database leases
+# count from the restart: their owners could not renew them while it was away.
 _IS_FREE = """c.due_at <= now()
     AND (c.lease_until IS NULL OR clock_timestamp() > greatest(
         c.lease_until, pg_postmaster_start_time() + make_interval(secs => :lease)))"""
@@ -45,50 +48,72 @@ _MAY_END_OR_SEND = """(m.state = 'cancelled' OR m.expires_at <= now() OR (m.stat
         WHERE (s.app_id IS NULL OR s.app_id = c.app_id)
           AND (s.credential_id IS NULL OR s.credential_id = c.credential_id)))
     AND NOT EXISTS (SELECT FROM refused r
-        WHERE r.message_id = c.message_id AND r.credential_id = c.credential_id)))"""
-# Who holds least for its weight comes next: first among apps, then among the messages of one.
-# Some more than wanted are looked at, for others may take them at the same moment. What goes
-# slowly needs few chunks at once, and must not fill the hands of a worker with them.
-_CLAIM = f"""held AS MATERIALIZED (
+        WHERE r.message_id = m.id AND r.credential_id = k.id)))"""
+_HANDS = """held AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:held_apps AS int8[]), CAST(:held_messages AS int8[]),
                          CAST(:held_chunks AS int4[])) AS h(app_id, message_id, chunks)),
 refused AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:refused_messages AS int8[]), CAST(:refused_credentials AS int8[]))
         AS r(message_id, credential_id)),
-ready AS (
-    SELECT c.*, a.weight AS app_weight,
-           (row_number() OVER (PARTITION BY c.app_id, c.message_id ORDER BY c.due_at, c.id)
-            + coalesce(h.chunks, 0)) / c.weight::float8 AS place
-    FROM share s JOIN app a ON a.id = s.app_id
+"""
+# OFFSET 0 keeps the planner to looking up one row by its key; left to itself it reads whole tables
+# as long as it knows nothing of them. What is asked of message and credential decides before any
+# chunk is read. What goes slowly needs few chunks at once, and must not fill the hands of a worker.
+_CREDENTIAL = """CROSS JOIN LATERAL (
+        SELECT * FROM credential k WHERE k.app_id = s.app_id AND k.id = s.credential_id OFFSET 0) k
+"""
+_READY_BY_MESSAGE = f"""ready AS (
+    SELECT s.app_id, c.id, s.message_id, c.due_at, m.weight, coalesce(h.chunks, 0) AS held
+    FROM share s {_CREDENTIAL}
+    CROSS JOIN LATERAL (
+        SELECT * FROM message m WHERE m.app_id = s.app_id AND m.id = s.message_id OFFSET 0) m
     LEFT JOIN held h ON h.app_id = s.app_id AND h.message_id = s.message_id
     CROSS JOIN LATERAL (
-        SELECT c.app_id, c.id, c.message_id, c.due_at, m.weight
-        FROM chunk c JOIN message m ON m.app_id = c.app_id AND m.id = c.message_id
-        JOIN credential k ON k.app_id = c.app_id AND k.id = c.credential_id
-        WHERE c.lane = :lane AND c.app_id = s.app_id
-          AND (s.message_id IS NULL OR c.message_id = s.message_id)
-          AND {_IS_FREE} AND {_MAY_END_OR_SEND}
+        SELECT c.id, c.due_at FROM chunk c
+        WHERE c.lane = 'campaign' AND c.app_id = s.app_id AND c.message_id = s.message_id
+          AND c.credential_id = s.credential_id AND {_IS_FREE} AND {_MAY_END_OR_SEND}
           AND (m.rate_per_second IS NULL OR m.state <> 'running' OR coalesce(h.chunks, 0)
                <= m.rate_per_second / {CHUNK_PER_SECOND})
-        ORDER BY c.due_at, c.id LIMIT 2 * :limit) c),
-placed AS (
-    SELECT r.app_id, r.id,
-           (row_number() OVER (PARTITION BY r.app_id ORDER BY r.place, r.due_at, r.id)
-            + coalesce((SELECT sum(h.chunks) FROM held h WHERE h.app_id = r.app_id), 0))
-           / r.app_weight::float8 AS turn
+        ORDER BY c.due_at LIMIT 2 * :limit) c),
+"""  # noqa: S608 - all texts are ours.
+_READY_BY_APP = f"""ready AS (
+    SELECT s.app_id, c.*, 0 AS held
+    FROM share s {_CREDENTIAL}
+    CROSS JOIN LATERAL (
+        SELECT c.id, c.message_id, c.due_at, m.weight FROM chunk c CROSS JOIN LATERAL (
+            SELECT * FROM message m WHERE m.app_id = c.app_id AND m.id = c.message_id OFFSET 0) m
+        WHERE c.lane = 'transactional' AND c.app_id = s.app_id AND c.credential_id = s.credential_id
+          AND {_IS_FREE} AND {_MAY_END_OR_SEND}
+        ORDER BY c.due_at LIMIT 2 * :limit) c),
+"""  # noqa: S608 - all texts are ours.
+# Who holds least for its weight comes next: first among apps, then among the messages of one.
+# Some more than wanted are looked at, for others may take them at the same moment.
+_CLAIM = f"""placed AS (
+    SELECT r.*, (row_number() OVER (PARTITION BY r.app_id, r.message_id ORDER BY r.due_at, r.id)
+                 + r.held) / r.weight::float8 AS place
     FROM ready r),
+chosen AS MATERIALIZED (
+    SELECT p.app_id, p.id, p.due_at,
+           (row_number() OVER (PARTITION BY p.app_id ORDER BY p.place, p.due_at, p.id)
+            + coalesce((SELECT sum(h.chunks) FROM held h WHERE h.app_id = p.app_id), 0))
+           / a.weight::float8 AS turn
+    FROM placed p JOIN app a ON a.id = p.app_id
+    ORDER BY turn, due_at, id LIMIT 4 * :limit),
 best AS (
-    SELECT c.app_id, c.id FROM placed p JOIN chunk c ON c.app_id = p.app_id AND c.id = p.id
+    SELECT c.app_id, c.id, c.message_id, c.credential_id
+    FROM chosen p JOIN chunk c ON c.app_id = p.app_id AND c.id = p.id
     WHERE {_IS_FREE}
-    ORDER BY p.turn, c.due_at, c.id LIMIT :limit
+    ORDER BY p.turn, p.due_at, p.id LIMIT :limit
     FOR UPDATE OF c SKIP LOCKED)
 UPDATE chunk c SET fence = c.fence + 1, lease_owner = :owner,
     lease_until = clock_timestamp() + make_interval(secs => :lease),
     first_attempt_at = coalesce(c.first_attempt_at, clock_timestamp())
-FROM best, message m, credential k
-WHERE c.app_id = best.app_id AND c.id = best.id
-  AND m.app_id = c.app_id AND m.id = c.message_id
-  AND k.app_id = c.app_id AND k.id = c.credential_id
+FROM best b
+CROSS JOIN LATERAL (
+    SELECT * FROM message m WHERE m.app_id = b.app_id AND m.id = b.message_id OFFSET 0) m
+CROSS JOIN LATERAL (
+    SELECT * FROM credential k WHERE k.app_id = b.app_id AND k.id = b.credential_id OFFSET 0) k
+WHERE c.app_id = b.app_id AND c.id = b.id
 RETURNING c.app_id, c.id, c.message_id, c.credential_id, c.attempt, c.first_attempt_at,
     c.device_ids, c.person_ids, c.intended, c.open, c.cursor, c.fence,
     k.updated_at AS credential_updated_at,
@@ -96,7 +121,10 @@ RETURNING c.app_id, c.id, c.message_id, c.credential_id, c.attempt, c.first_atte
     m.lane, m.weight, m.expires_at, coalesce(m.started_at, m.created_at)
         + make_interval(secs => m.ttl_seconds) AS kept_until
 """  # noqa: S608 - all texts are ours.
-_BY_LANE = {"transactional": _APPS + _CLAIM, "campaign": _MESSAGES + _CLAIM}
+_BY_LANE = {
+    "transactional": _APPS + _HANDS + _READY_BY_APP + _CLAIM,
+    "campaign": _MESSAGES + _HANDS + _READY_BY_MESSAGE + _CLAIM,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +153,6 @@ def claim(connection: Connection, owner: Owner, hands: Hands, *, limit: int) -> 
     found = rows(
         connection,
         _BY_LANE[owner.lane],
-        lane=owner.lane,
         owner=owner.name,
         lease=owner.lease_seconds,
         limit=limit,

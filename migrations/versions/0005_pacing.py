@@ -40,8 +40,10 @@ ALTER TABLE app ADD COLUMN weight INTEGER DEFAULT 1 NOT NULL;
 ALTER TABLE app ADD CONSTRAINT app_weight_check CHECK (weight BETWEEN 1 AND 100);
 ALTER TABLE message ADD COLUMN weight INTEGER DEFAULT 1 NOT NULL;
 ALTER TABLE message ADD CONSTRAINT message_weight_check CHECK (weight BETWEEN 1 AND 100);
-CREATE INDEX chunk_share_idx ON chunk (lane, app_id, message_id, due_at);
-CREATE INDEX chunk_app_due_idx ON chunk (lane, app_id, due_at);
+CREATE INDEX chunk_share_idx ON chunk (app_id, message_id, credential_id, due_at)
+    WHERE lane = 'campaign';
+CREATE INDEX chunk_app_due_idx ON chunk (app_id, credential_id, due_at)
+    WHERE lane = 'transactional';
 """
 
 

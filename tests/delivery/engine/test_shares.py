@@ -1,0 +1,97 @@
+"""Fair shares within one worker: what is slow takes little room, and nobody takes it all."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from delivery.engine.open_chunk import OpenChunk
+from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
+from delivery.engine.window import Window
+from delivery.pacing.gcra import HORIZON_SECONDS
+from tests.delivery.engine.chunks import NO_PROVIDER, lease_of
+
+
+def chunk_of(
+    message_id: int, *, weight: int = 1, rate: float | None = None, credential_id: int = 4
+) -> OpenChunk:
+    lease = lease_of(10, "at_most_once")
+    facts = replace(lease.message, id=message_id, weight=weight, rate_per_second=rate)
+    return OpenChunk(replace(lease, message=facts, credential_id=credential_id), 60.0)
+
+
+def doubt(chunk: OpenChunk, pushes: int) -> OpenChunk:
+    chunk.sent = set(range(pushes))
+    return chunk
+
+
+def wait(chunk: OpenChunk) -> OpenChunk:
+    """Let a window of the chunk wait for the time of its permits."""
+    chunk.next = Window([], [], [], NO_PROVIDER, time.monotonic() + 60, 60.0)
+    return chunk
+
+
+@pytest.mark.parametrize(
+    ("rate", "slot"), [(None, 1.0), (5_000.0, 1.0), (500.0, 1.0), (250.0, 0.5), (0.1, 1 / 16)]
+)
+def test_what_goes_slowly_takes_a_part_of_a_place(rate: float | None, slot: float) -> None:
+    assert slots_taken([chunk_of(1, rate=rate)]) == slot
+    assert slots_taken([]) == 0
+
+
+def test_slow_chunks_leave_room_for_others() -> None:
+    chunks = [chunk_of(number, rate=10.0) for number in range(16)]
+
+    assert slots_taken([*chunks, chunk_of(99)]) == pytest.approx(2.0)
+
+
+def test_alone_a_message_may_have_all_in_doubt() -> None:
+    chunks = [doubt(chunk_of(1), 300), doubt(chunk_of(1), 200)]
+
+    assert in_doubt_room(chunks[0], chunks, 2_000) == 1_500
+
+
+def test_messages_share_what_may_be_in_doubt_by_weight() -> None:
+    light, heavy = doubt(chunk_of(1), 100), doubt(chunk_of(2, weight=3), 700)
+    chunks = [light, heavy, chunk_of(2, weight=3)]
+
+    assert in_doubt_room(light, chunks, 2_000) == 400
+    assert in_doubt_room(heavy, chunks, 2_000) == 800
+
+
+def test_however_many_there_are_each_may_send_something() -> None:
+    chunks = [chunk_of(number) for number in range(30)]
+
+    assert {in_doubt_room(chunk, chunks, 800) for chunk in chunks} == {100}
+
+
+def test_alone_a_message_takes_permits_as_far_ahead_as_there_are() -> None:
+    chunks = [wait(chunk_of(1)), chunk_of(1)]
+
+    assert horizon_seconds(chunks[1], chunks, time.monotonic()) == HORIZON_SECONDS
+
+
+def test_who_has_more_than_its_part_leaves_the_far_end_to_the_others() -> None:
+    greedy, poor = [wait(chunk_of(1)), wait(chunk_of(1)), chunk_of(1)], chunk_of(2)
+    chunks, now = [*greedy, poor], time.monotonic()
+
+    assert horizon_seconds(greedy[2], chunks, now) < HORIZON_SECONDS
+    assert horizon_seconds(poor, chunks, now) == HORIZON_SECONDS
+
+
+def test_weights_count_for_who_has_more_than_its_part() -> None:
+    heavy = [wait(chunk_of(1, weight=3)) for _ in range(3)]
+    light = wait(chunk_of(2))
+    chunks, now = [*heavy, light], time.monotonic()
+
+    # Three of four windows are just what three times the weight is worth.
+    assert horizon_seconds(heavy[0], chunks, now) == HORIZON_SECONDS
+    assert horizon_seconds(light, chunks, now) == HORIZON_SECONDS
+    more = [*chunks, wait(chunk_of(1, weight=3))]
+    assert horizon_seconds(heavy[0], more, now) < HORIZON_SECONDS
+
+
+def test_messages_of_another_credential_are_no_rivals() -> None:
+    chunks = [wait(chunk_of(1)), wait(chunk_of(1)), chunk_of(2, credential_id=9)]
+
+    assert horizon_seconds(chunks[0], chunks, time.monotonic()) == HORIZON_SECONDS
