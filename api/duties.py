@@ -22,9 +22,10 @@ PARTITIONED_TABLES = ("ledger", "event", "audit")
 _NUDGES_AT_ONCE = 8
 
 
-_FORGET_PACE = (
-    "DELETE FROM pace WHERE greatest(arrival_at, reserved_at, level_at) < now() - interval '1 day'"
-)
+_FORGET_PACE = """
+DELETE FROM pace
+WHERE greatest(arrival_at, reserved_at, slow_at, level_at) < now() - interval '1 day'
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Engine:
         self._claim_after = 0.0
         self._away_until = 0.0
         self._woken = threading.Event()
+        self._is_lingering = False
 
     def wake(self) -> None:
         """Claim at the next turn, whatever the last claim found; any thread may call it."""
@@ -81,6 +82,8 @@ class Engine:
         finished, stop_at = 0, None
         # Idle connections are looked after, too: pings want answers, ends want to be noticed.
         self._transport.pump(0)
+        # Whoever wakes us has seen more than our last look, however short a while ago that was.
+        self._claim_after = self._away_until
         while True:
             if stop_at is None and should_stop():
                 stop_at = time.monotonic() + self._options.stop_seconds
@@ -88,10 +91,23 @@ class Engine:
                 self._claim()
             for chunk in self._chunks if stop_at else ():
                 chunk.drain()
-            if not self._chunks or (stop_at and time.monotonic() > stop_at):
+            if stop_at is not None and (not self._chunks or time.monotonic() > stop_at):
+                return finished
+            if not self._chunks and not self._lingers():
                 return finished
             finished += self._advance_all()
             self._wait()
+
+    def _lingers(self) -> bool:
+        """Tell whether to look again in a moment, although nothing is there to be done.
+
+        What was refused permits is not claimed for a while; its rate may have been raised since.
+        """
+        was_lingering = self._is_lingering
+        self._is_lingering = bool(self._openings.far())
+        if was_lingering and not self._is_lingering:
+            self._claim_after = self._away_until
+        return was_lingering or self._is_lingering
 
     def close(self) -> None:
         """Close the connections to gateways and to the pacer; nothing may run any more."""

@@ -6,9 +6,17 @@ The mark of a limit is the moment at which its next permit is due. The Lua scrip
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 # A window whose permits are further away than this goes back to the queue.
 HORIZON_SECONDS = 1.0
+
+
+class Share(StrEnum):
+    """Whose a reserved share of a limit is; each has a mark of its own."""
+
+    TRANSACTIONAL = "reserved"
+    SLOW = "slow"  # messages whose own rate is small beside the quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +24,22 @@ class Limit:
     """At most `per_second` pushes a second within a scope such as `message:7`.
 
     What was not used in the last `burst_seconds` may be caught up on. With `reserved_per_second`
-    the caller has a share of its own: within it, it waits for nobody, and the others wait.
+    the caller has a share of its own: within it, it waits for nobody, and the others wait. All
+    callers of a `share` have it together.
     """
 
     scope: str
     per_second: float
     burst_seconds: float = 0.0
     reserved_per_second: float = 0.0
+    share: Share = Share.TRANSACTIONAL
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """When the next permit is due, and at which rate that was reckoned; both in seconds.
 
-    `reserved_in` is the same for the reserved share. The past is negative.
+    `reserved_in` is the same for the limit's reserved share. The past is negative.
     """
 
     due_in: float

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from delivery.pacing.gcra import Limit
+from delivery.pacing.gcra import Limit, Share
 from delivery.pacing.learned import share_now
 from delivery.pacing.ramp import Ramp
 
@@ -13,6 +13,10 @@ QUOTA_SHARE = 0.98
 # stays within the quota, ten seconds with it within one per cent of the rate.
 _QUOTA_BURST_SECONDS = 1.0
 _RATE_BURST_SECONDS = 0.1
+# A message whose own rate is at most this part of a quota waits for no other message: it would
+# come too late for its own rate. All of them together have so much of the quota to do so.
+_SLOW_PART = 0.1
+_SLOW_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,18 @@ class Limits:
         per_second = quota_per_second * QUOTA_SHARE * learned
         scope = _scope(paced)
         level = self._ramp.level(scope, per_second)
-        share = self._rules.transactional_share if paced.is_transactional else 0.0
-        return Limit(
-            scope,
-            per_second * level,
-            # On the ramp nothing is caught up on: the gateway wants a slope, not a step.
-            _QUOTA_BURST_SECONDS if level >= 1 else 0.0,
-            per_second * level * share,
-        )
+        now = per_second * level
+        share, part = self._share(paced, now)
+        # On the ramp nothing is caught up on: the gateway wants a slope, not a step.
+        burst = _QUOTA_BURST_SECONDS if level >= 1 else 0.0
+        return Limit(scope, now, burst, now * part, share)
+
+    def _share(self, paced: Paced, per_second: float) -> tuple[Share, float]:
+        if paced.is_transactional:
+            return Share.TRANSACTIONAL, self._rules.transactional_share
+        rate = paced.rate_per_second
+        is_slow = rate is not None and rate <= per_second * _SLOW_PART
+        return Share.SLOW, _SLOW_SHARE if is_slow else 0.0
 
 
 def _scope(paced: Paced) -> str:

@@ -16,8 +16,9 @@ _TIMEOUT_SECONDS = 0.25
 _KEEP_SECONDS = 60
 
 # KEYS: the epoch, then a mark for each limit. ARGV: epoch, may_set, pushes, horizon, settle, keep;
-# then for each limit per_second, burst_seconds, reserved_per_second. A mark is a hash of `due`
-# and `reserved`, which are Unix seconds, and `rate`. The arithmetic is that of gcra.py.
+# then for each limit per_second, burst_seconds, reserved_per_second, share. A mark is a hash of
+# `due` and a field for each share, which are Unix seconds, and `rate`. The arithmetic is that of
+# gcra.py.
 _TAKE = """
 local epoch = redis.call('GET', KEYS[1])
 local given = tonumber(ARGV[1])
@@ -30,17 +31,17 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local longest, marks = 0, {}
 for i = 2, #KEYS do
-    local at = 6 + (i - 2) * 3
+    local at = 6 + (i - 2) * 4
     local rate, burst = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    local share = tonumber(ARGV[at + 3])
+    local share, whose = tonumber(ARGV[at + 3]), ARGV[at + 4]
     local start, reserved = -burst, 0
     if settle > 0 then start = settle end
-    local mark = redis.call('HMGET', KEYS[i], 'due', 'rate', 'reserved')
+    local mark = redis.call('HMGET', KEYS[i], 'due', 'rate', whose)
     if mark[1] then
         local owed = tonumber(mark[1]) - now
         if owed > 0 then owed = owed * tonumber(mark[2]) / rate end
         start = math.max(start, owed)
-        reserved = tonumber(mark[3]) - now
+        if mark[3] then reserved = tonumber(mark[3]) - now end
     end
     local wait = math.max(start, 0)
     if wait > 0 and share > 0 and reserved <= 0 then
@@ -48,13 +49,13 @@ for i = 2, #KEYS do
         reserved = pushes / share
     end
     longest = math.max(longest, wait)
-    marks[i] = {start + pushes / rate, rate, reserved}
+    marks[i] = {start + pushes / rate, rate, reserved, whose}
 end
 if longest > horizon then return string.format('%.6f', longest) end
 for i = 2, #KEYS do
     local due, rate, reserved = marks[i][1], marks[i][2], marks[i][3]
     redis.call('HSET', KEYS[i], 'due', string.format('%.6f', now + due),
-        'rate', string.format('%.9g', rate), 'reserved', string.format('%.6f', now + reserved))
+        'rate', string.format('%.9g', rate), marks[i][4], string.format('%.6f', now + reserved))
     redis.call('EXPIRE', KEYS[i], math.ceil(keep + math.max(due, reserved, 0)))
 end
 return string.format('%.6f', longest)
@@ -104,10 +105,11 @@ class RedisPermits:
         """
         start = f"{self._prefix}pace:{{{standing.installation}}}:"
         keys = [start + "epoch", *(f"{start}{standing.epoch}:{limit.scope}" for limit in limits)]
-        values: list[float | int] = [standing.epoch, int(may_begin), wish.pushes]
+        values: list[float | int | str] = [standing.epoch, int(may_begin), wish.pushes]
         values += [wish.horizon_seconds, wish.settle_seconds, _KEEP_SECONDS]
         for limit in limits:
-            values += [limit.per_second, limit.burst_seconds, limit.reserved_per_second]
+            values += [limit.per_second, limit.burst_seconds]
+            values += [limit.reserved_per_second, limit.share.value]
         found: bytes | str = self._take(keys=keys, args=values)
         answer = found.decode() if isinstance(found, bytes) else found
         return Turned(answer) if answer in list(Turned) else float(answer)

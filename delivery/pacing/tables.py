@@ -28,6 +28,7 @@ pace = Table(
     Column("arrival_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
     Column("per_second", Double),  # the rate at which `arrival_at` was reckoned
     Column("reserved_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
+    Column("slow_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
     Column("level", Double),  # the share of the quota that may be used
     Column("level_at", _MOMENT),
     Column("pushes", BigInteger, nullable=False, server_default=text("0")),  # since then

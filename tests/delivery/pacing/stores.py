@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from core.database import rows
 from delivery.pacing import postgres_permits, standing
-from delivery.pacing.gcra import Limit, Wish
+from delivery.pacing.gcra import Limit, Share, Wish
 from delivery.pacing.redis_permits import RedisPermits, Turned
 from delivery.pacing.standing import Standing
 
@@ -27,8 +27,8 @@ class Store(Protocol):
         """Keep a mark."""
         ...
 
-    def get(self, scope: str) -> Kept | None:
-        """Return a mark."""
+    def get(self, scope: str, share: Share = Share.TRANSACTIONAL) -> Kept | None:
+        """Return a mark, with that of one of its shares."""
         ...
 
     def take(self, limits: Sequence[Limit], wish: Wish) -> float:
@@ -51,12 +51,13 @@ class RedisStore:
 
     def put(self, scope: str, kept: Kept) -> None:
         due, reserved, rate = kept
-        values = ["due", f"{due:.6f}", "reserved", f"{reserved:.6f}", "rate", f"{rate:.9g}"]
+        shares = [word for share in Share for word in (share.value, f"{reserved:.6f}")]
+        values = ["due", f"{due:.6f}", *shares, "rate", f"{rate:.9g}"]
         self._client.hset(f"{self._start}7:{scope}", items=values)
 
-    def get(self, scope: str) -> Kept | None:
+    def get(self, scope: str, share: Share = Share.TRANSACTIONAL) -> Kept | None:
         due, reserved, rate = self._client.hmget(
-            f"{self._start}7:{scope}", ["due", "reserved", "rate"]
+            f"{self._start}7:{scope}", ["due", share.value, "rate"]
         )
         if due is None or reserved is None or rate is None:
             return None
@@ -88,18 +89,20 @@ class PostgresStore:
         with self._database.begin() as connection:
             connection.execute(
                 text(
-                    "INSERT INTO pace (scope, arrival_at, reserved_at, per_second) "
-                    "VALUES (:scope, to_timestamp(:due), to_timestamp(:reserved), :rate)"
+                    "INSERT INTO pace (scope, arrival_at, reserved_at, slow_at, per_second) VALUES "
+                    "(:scope, to_timestamp(:due), to_timestamp(:reserved), "
+                    "to_timestamp(:reserved), :rate)"
                 ),
                 values,
             )
 
-    def get(self, scope: str) -> Kept | None:
+    def get(self, scope: str, share: Share = Share.TRANSACTIONAL) -> Kept | None:
+        column = "slow_at" if share is Share.SLOW else "reserved_at"
         with self._database.connect() as connection:
             found = rows(
                 connection,
                 "SELECT extract(epoch FROM arrival_at)::float8 AS due, per_second AS rate, "
-                "extract(epoch FROM reserved_at)::float8 AS reserved FROM pace "
+                f"extract(epoch FROM {column})::float8 AS reserved FROM pace "
                 "WHERE scope = :scope AND per_second IS NOT NULL",
                 scope=scope,
             )

@@ -79,6 +79,20 @@ def test_transactional_messages_have_a_share_of_their_own(engine: Engine) -> Non
     assert found.reserved_per_second == pytest.approx(found.per_second * 0.1)
 
 
+def test_a_message_that_is_slow_beside_its_quota_waits_for_no_other(engine: Engine) -> None:
+    made = limits(engine)
+
+    slow, _ = made.of(replace(FCM, rate_per_second=900.0))
+    fast, _ = made.of(replace(FCM, rate_per_second=1_100.0))
+    (code,) = made.of(replace(FCM, is_transactional=True))
+    (free,) = made.of(FCM)
+
+    assert slow.reserved_per_second == pytest.approx(slow.per_second / 4)
+    assert (fast.reserved_per_second, free.reserved_per_second) == (0.0, 0.0)
+    # What it takes is nothing that transactional messages may have wanted.
+    assert slow.share != code.share
+
+
 def test_what_refusals_taught_is_a_share_of_the_quota_alone(engine: Engine) -> None:
     taught = replace(FCM, learned_share=0.5, learned_seconds=-30.0, rate_per_second=5.0)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import cast
 
@@ -13,7 +14,7 @@ from sqlalchemy import Engine
 
 from core.database import open_engine
 from delivery.pacing import postgres_permits, standing
-from delivery.pacing.gcra import Limit, Mark, Wish, grant
+from delivery.pacing.gcra import Limit, Mark, Share, Wish, grant
 from delivery.pacing.redis_permits import RedisPermits, Turned
 from delivery.pacing.standing import Standing
 from tests.delivery.pacing.stores import Kept, PostgresStore, RedisStore, Store
@@ -36,7 +37,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 
 rates = st.floats(0.01, 50_000).map(lambda rate: float(f"{rate:.9g}"))
-limits = st.tuples(rates, st.sampled_from([0.0, 0.1, 1.0]), st.one_of(st.just(0.0), rates))
+shares = st.sampled_from(list(Share))
+limits = st.tuples(rates, st.sampled_from([0.0, 0.1, 1.0]), st.one_of(st.just(0.0), rates), shares)
 marks = st.one_of(st.none(), st.tuples(st.floats(-90, 30), st.floats(-5, 5), rates))
 cases = st.lists(st.tuples(limits, marks), min_size=1, max_size=3)
 wishes = st.builds(
@@ -47,7 +49,7 @@ wishes = st.builds(
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=cases, wish=wishes)
 def test_a_store_gives_what_the_arithmetic_gives(
-    cases: list[tuple[tuple[float, float, float], tuple[float, float, float] | None]],
+    cases: list[tuple[tuple[float, float, float, Share], tuple[float, float, float] | None]],
     wish: Wish,
     store: Store,
 ) -> None:
@@ -56,12 +58,12 @@ def test_a_store_gives_what_the_arithmetic_gives(
     for limit, (_, mark) in zip(asked, cases, strict=True):
         if mark is not None:
             store.put(limit.scope, (now + mark[0], now + mark[1], mark[2]))
-    before = [store.get(limit.scope) for limit in asked]
+    before = [store.get(limit.scope, limit.share) for limit in asked]
 
     began = store.now()
     wait = store.take(asked, wish)
     ended = store.now()
-    after = [store.get(limit.scope) for limit in asked]
+    after = [store.get(limit.scope, limit.share) for limit in asked]
 
     # Some moment between the two explains all that is seen.
     step = (ended - began) / _STEPS
@@ -110,6 +112,17 @@ def test_many_who_ask_at_once_get_each_permit_once(store: Store) -> None:
     assert kept is not None
     # A thousand pushes take a second, and what passed before anybody asked is not made up for.
     assert began + 1.0 <= kept[0] <= ended + 1.0
+
+
+def test_shares_of_a_limit_are_spent_apart(store: Store) -> None:
+    busy = Limit("apart", 100.0)
+    code, slow = (replace(busy, reserved_per_second=1.0, share=share) for share in Share)
+
+    store.take([busy], Wish(90))
+    waits = [store.take([limit], Wish(1)) for limit in (slow, code, slow, code)]
+
+    assert waits[:2] == [0.0, 0.0]
+    assert all(wait > 0.5 for wait in waits[2:])
 
 
 def test_no_time_is_lost_between_batches(store: Store) -> None:

@@ -25,9 +25,11 @@ def database(fresh_database: str) -> Iterator[Engine]:
 
 
 def pass_time(database: Engine, seconds: float, *ramps: Ramp) -> None:
+    """Let so much time pass since the last note, however long the test itself took."""
     with database.begin() as connection:
         connection.execute(
-            text("UPDATE pace SET level_at = level_at - make_interval(secs => :s)"), {"s": seconds}
+            text("UPDATE pace SET level_at = clock_timestamp() - make_interval(secs => :s)"),
+            {"s": seconds},
         )
     for ramp in ramps:
         for known in ramp._known.values():
@@ -135,4 +137,4 @@ def test_no_second_of_the_first_minute_sees_more_than_its_part(
         assert sum(seconds[: second + 1]) <= sum(slope[: second + 1]) + largest[second]
     # And it does come up: the whole quota, to within what is kept back.
     assert sum(seconds[:60]) >= 0.9 * QUOTA_SHARE * sum(slope)
-    assert sum(seconds[62:72]) >= 0.97 * 10 * QUOTA
+    assert sum(seconds[62:72]) >= 0.97 * 10 * QUOTA - max(largest)
