@@ -4,7 +4,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -63,27 +62,6 @@ credential = Table(
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("app_id", "id"),
-)
-
-# A row is a switch that is on: without an app for everybody, without a credential for an app.
-kill_switch = Table(
-    "kill_switch",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("app_id", BigInteger, ForeignKey("app.id")),
-    Column("credential_id", BigInteger),
-    Column("reason", Text, nullable=False),
-    Column("set_by", Text, nullable=False),  # the public id of a key
-    Column("set_at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
-    ForeignKeyConstraint(["app_id", "credential_id"], ["credential.app_id", "credential.id"]),
-    CheckConstraint("app_id IS NOT NULL OR credential_id IS NULL", name="level"),
-    Index(
-        "kill_switch_level_idx",
-        "app_id",
-        "credential_id",
-        unique=True,
-        postgresql_nulls_not_distinct=True,
-    ),
 )
 
 device = Table(

@@ -5,6 +5,7 @@ from alembic import context
 # The table modules are imported for what they add to the shared metadata.
 import api.imports.tables
 import api.tables
+import delivery.kill_switches.tables
 import delivery.pacing.tables
 import delivery.tables
 import segments.tables
@@ -14,6 +15,7 @@ TABLES = (
     api.tables,
     api.imports.tables,
     delivery.tables,
+    delivery.kill_switches.tables,
     delivery.pacing.tables,
     segments.tables,
 )

@@ -24,7 +24,13 @@ from delivery.engine.openings import Openings
 from delivery.engine.options import EngineOptions
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
-from delivery.engine.shares import has_room, horizon_seconds, in_doubt_part, slots_taken
+from delivery.engine.shares import (
+    has_room,
+    has_streams,
+    horizon_seconds,
+    in_doubt_part,
+    slots_taken,
+)
 from delivery.engine.window import Window
 from delivery.transport import Transport
 
@@ -218,8 +224,9 @@ class Engine:
         chunk.may_intend = self._may_intend(chunk, now)
         ready = chunk.next is not None and not chunk.next.is_intended and chunk.may_intend
         nothing_flies = not chunk.flying and chunk.next is None and not chunk.in_hand
+        # At least once needs no intent: what is not recorded is sent again anyway.
         return (
-            (closed and ready and self._intent_first(chunk))
+            (closed and ready and not chunk.at_least_once)
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
             or (closed and chunk.has_outcomes() and self._is_time_to_record(chunk, now))
             or (nothing_flies and (chunk.has_outcomes() or chunk.draining))
@@ -236,10 +243,6 @@ class Engine:
         # A window that waits for its time is in doubt only when that is near.
         is_near = chunk.next is not None and now >= chunk.next.not_before - _INTENT_AHEAD_SECONDS
         return is_near and has_room(chunk, self._chunks, self._options.in_doubt_limit)
-
-    def _intent_first(self, chunk: OpenChunk) -> bool:
-        # At least once needs no intent: what is not recorded is sent again anyway.
-        return not chunk.at_least_once
 
     def _record(self, chunk: OpenChunk) -> bool:
         found = self._recorder.record(chunk)
@@ -263,19 +266,12 @@ class Engine:
         )
         is_free = chunk.window is None or chunk.window.is_closed(now)
         if may_leave and is_free and window.pushes:
-            if self._has_streams(window) and self._may_still_leave(chunk, window):
+            if has_streams(window, self._chunks, self._options.streams) and self._may_still_leave(
+                chunk, window
+            ):
                 self._sender.send(chunk, chunk.depart(now))
         elif window.is_intended and not window.pushes:
             chunk.next = None
-
-    def _has_streams(self, window: Window) -> bool:
-        taken = sum(
-            len(other.unanswered)
-            for chunk in self._chunks
-            for other in chunk.departed
-            if other.provider is window.provider
-        )
-        return not taken or taken + len(window.pushes) <= self._options.streams
 
     def _may_still_leave(self, chunk: OpenChunk, window: Window) -> bool:
         now = time.monotonic()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from delivery.chunks.repository import CHUNK_PER_SECOND
 from delivery.engine.open_chunk import OpenChunk
+from delivery.engine.window import Window
 from delivery.pacing.gcra import HORIZON_SECONDS
 
 # The slowest chunk takes this part of a chunk's place in the hands of a worker.
@@ -40,6 +41,17 @@ def has_room(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> bool:
         return False
     # Each may have one window at least: its part may be smaller than a window is.
     return not own or own + pushes <= in_doubt_part(chunk, chunks, limit)
+
+
+def has_streams(window: Window, chunks: Sequence[OpenChunk], streams: int) -> bool:
+    """Tell whether a provider's gateway has room for a window; one at a time it always has."""
+    taken = sum(
+        len(other.unanswered)
+        for chunk in chunks
+        for other in chunk.departed
+        if other.provider is window.provider
+    )
+    return not taken or taken + len(window.pushes) <= streams
 
 
 def horizon_seconds(chunk: OpenChunk, chunks: Sequence[OpenChunk], now: float) -> float:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.shares import horizon_seconds, in_doubt_room, slots_taken
-from delivery.engine.window import Window
+from delivery.engine.shares import has_room, horizon_seconds, in_doubt_part, slots_taken
+from delivery.engine.window import Addressed, Window
 from delivery.pacing.gcra import HORIZON_SECONDS
-from tests.delivery.engine.chunks import NO_PROVIDER, lease_of
+from tests.delivery.engine.chunks import NO_PROVIDER, NO_PUSH, lease_of
 
 
 def chunk_of(
@@ -45,24 +45,42 @@ def test_slow_chunks_leave_room_for_others() -> None:
     assert slots_taken([*chunks, chunk_of(99)]) == pytest.approx(2.0)
 
 
-def test_alone_a_message_may_have_all_in_doubt() -> None:
-    chunks = [doubt(chunk_of(1), 300), doubt(chunk_of(1), 200)]
+def ready(chunk: OpenChunk, pushes: int) -> OpenChunk:
+    """Let a window of so many pushes be prepared."""
+    addressed = [Addressed(position, 1, NO_PUSH) for position in range(pushes)]
+    chunk.next = Window(range(pushes), addressed, (), NO_PROVIDER, 0.0, 60.0)
+    return chunk
 
-    assert in_doubt_room(chunks[0], chunks, 2_000) == 1_500
+
+def test_alone_a_message_may_have_all_in_doubt() -> None:
+    chunks = [ready(doubt(chunk_of(1), 300), 500), doubt(chunk_of(1), 200)]
+
+    assert has_room(chunks[0], chunks, 1_000)
+    assert not has_room(chunks[0], chunks, 999)
 
 
 def test_messages_share_what_may_be_in_doubt_by_weight() -> None:
     light, heavy = doubt(chunk_of(1), 100), doubt(chunk_of(2, weight=3), 700)
     chunks = [light, heavy, chunk_of(2, weight=3)]
 
-    assert in_doubt_room(light, chunks, 2_000) == 400
-    assert in_doubt_room(heavy, chunks, 2_000) == 800
+    assert in_doubt_part(light, chunks, 2_000) == 500
+    assert in_doubt_part(heavy, chunks, 2_000) == 1_500
+    assert has_room(ready(light, 400), chunks, 2_000)
+    assert not has_room(ready(light, 401), chunks, 2_000)
 
 
 def test_however_many_there_are_each_may_send_something() -> None:
-    chunks = [chunk_of(number) for number in range(30)]
+    chunks = [ready(chunk_of(number), 100) for number in range(30)]
 
-    assert {in_doubt_room(chunk, chunks, 800) for chunk in chunks} == {100}
+    assert {in_doubt_part(chunk, chunks, 800) for chunk in chunks} == {100}
+    assert all(has_room(chunk, chunks, 800) for chunk in chunks)
+
+
+def test_a_window_larger_than_its_part_goes_when_nothing_else_of_its_message_is_in_doubt() -> None:
+    chunks = [ready(chunk_of(1), 300), chunk_of(2)]
+
+    assert has_room(chunks[0], chunks, 400)
+    assert not has_room(doubt(chunks[0], 1), chunks, 400)
 
 
 def test_alone_a_message_takes_permits_as_far_ahead_as_there_are() -> None:
