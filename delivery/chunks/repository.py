@@ -45,8 +45,8 @@ _IS_FREE = """c.due_at <= now()
 _MAY_END_OR_SEND = """(m.state = 'cancelled' OR m.expires_at <= now() OR (m.state = 'running'
     AND k.state = 'active' AND (k.frozen_until IS NULL OR k.frozen_until <= now())
     AND (NOT EXISTS (SELECT FROM kill_switch) OR NOT EXISTS (SELECT FROM kill_switch s
-        WHERE (s.app_id IS NULL OR s.app_id = c.app_id)
-          AND (s.credential_id IS NULL OR s.credential_id = c.credential_id)))
+        WHERE (s.app_id IS NULL OR s.app_id = k.app_id)
+          AND (s.credential_id IS NULL OR s.credential_id = k.id)))
     AND NOT EXISTS (SELECT FROM refused r
         WHERE r.message_id = m.id AND r.credential_id = k.id)))"""
 _HANDS = """held AS MATERIALIZED (

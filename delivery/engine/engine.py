@@ -126,9 +126,8 @@ class Engine:
         room = int(self._options.max_chunks - slots_taken(self._chunks))
         if room <= 0 or now < self._away_until or self._in_doubt_room() <= 0:
             return
-        if len(self._chunks) > room and room < self._options.claim_batch // 2:
-            # Each claim costs a round trip in which nothing is sent.
-            return
+        if room < min(len(self._chunks), self._options.claim_batch // 2):
+            return  # Each claim costs a round trip in which nothing is sent.
         if now < self._claim_after and not self._woken.is_set():
             return
         # Before the question: what is committed after it sends another nudge.

@@ -189,7 +189,24 @@ def test_an_answer_stays_in_doubt_until_it_is_recorded() -> None:
     built = chunk.in_doubt()
     chunk.recorded(60.0, 0.0)
 
-    assert (prepared, answered, built, chunk.in_doubt()) == (1, 1, 1, 0)
+    assert (prepared, answered, built, chunk.in_doubt()) == (0, 1, 1, 0)
+
+
+def test_a_window_is_in_doubt_from_its_intent_on_and_has_none_while_there_is_no_room() -> None:
+    chunk = OpenChunk(lease_of(2, "at_most_once"), 60.0)
+    push = Addressed(chunk.take(1)[0], 9, NO_PUSH)
+    chunk.prepared(Window([0], [push], (), NO_PROVIDER, 0.0, 100.0))
+
+    chunk.may_intend = False
+    without = chunk.build_step()
+    chunk.recorded(60.0, 0.0)
+    before = chunk.in_doubt()
+    chunk.may_intend = True
+    with_intent = chunk.build_step()
+    after = chunk.in_doubt()
+
+    assert (without.intended, list(without.open), before) == (0, [], 0)
+    assert (with_intent.intended, list(with_intent.open), after) == (1, [0], 1)
 
 
 def test_an_intended_window_that_may_not_leave_goes_on_in_a_new_chunk() -> None:
