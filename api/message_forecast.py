@@ -18,9 +18,10 @@ from api.route import DoorRoute
 from campaigns import forecasting
 from campaigns.forecasting import Forecast, Lap, Pacing, Wish
 from core.clock import utc_now
-from delivery.forecasts.arithmetic import QUOTA_SHARE, Limit
+from delivery.forecasts.arithmetic import Limit
 from delivery.forecasts.repository import HeldBy
 from delivery.messages.message import HARD_END_SECONDS
+from delivery.pacing.limits import QUOTA_SHARE
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=DoorRoute)
 _REQUEST: dict[str, Any] = {"to": {"all": True}, "lane": "campaign", "rate_per_second": 500.0}

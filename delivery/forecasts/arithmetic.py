@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# Pacing stays a little below what a gateway allows.
-QUOTA_SHARE = 0.98
+from delivery.pacing.limits import QUOTA_SHARE
+
 _STEPS = 60
 
 Limit = Literal["rate", "quota", "platform"]

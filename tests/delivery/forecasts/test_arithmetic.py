@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.forecasts.arithmetic import QUOTA_SHARE, Estimate, Others, Road, estimate
+from delivery.forecasts.arithmetic import Estimate, Others, Road, estimate
+from delivery.pacing.limits import QUOTA_SHARE
 
 _FAST = 1e12
 _QUOTA = 600_000
