@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+import uvloop
 from granian.constants import Interfaces, SSLProtocols
 from granian.http import HTTP2Settings
 from granian.server.embed import Server
@@ -58,7 +59,7 @@ def serve(options: Options) -> None:
     # Requests make many short-lived objects and no cycles; full collections only cost time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    asyncio.run(_serve(options))
+    uvloop.run(_serve(options))
 
 
 async def _serve(options: Options) -> None:
