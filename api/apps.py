@@ -1,7 +1,7 @@
 """Apps: `/v1/apps`."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, model_validator
@@ -14,7 +14,17 @@ from api.calls import AdminCall, AppAdminCall, OperatorCall
 from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
 from api.errors import ForbiddenScopeError
 from api.etags import require_match
-from api.fields import FIRST_PAGE, WHOLE, Cursor, Document, Limit, Name, Page, Payload
+from api.fields import (
+    FIRST_PAGE,
+    WHOLE,
+    Cursor,
+    Document,
+    Limit,
+    Name,
+    Page,
+    Payload,
+    describe_without_null,
+)
 from api.idempotency import run_once
 from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
@@ -40,13 +50,18 @@ class AppPayload(Payload):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner shop"}]})
 
 
+def _describe_patch(schema: dict[str, Any]) -> None:
+    describe_without_null(schema, "name", "weight")
+    schema["examples"] = [{"name": "Corner shop"}]
+
+
 class AppPatch(Payload):
     """What may be changed about an app. Only an operator may change its weight."""
 
     name: Name | None = None
     weight: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner shop"}]})
+    model_config = ConfigDict(json_schema_extra=_describe_patch)
 
     @model_validator(mode="after")
     def _nothing_is_null(self) -> Self:

@@ -167,6 +167,11 @@ class MessagePayload(Payload):
         )
 
 
+def _describe_change(schema: dict[str, Any]) -> None:
+    describe_without_null(schema, "weight")
+    schema["examples"] = [{"rate_per_second": 100.0}]
+
+
 class MessageChange(Payload):
     """What may be changed: `send_at` until sending begins, rate and weight until the end."""
 
@@ -174,7 +179,7 @@ class MessageChange(Payload):
     rate_per_second: Rate | None = None
     weight: Weight | None = None
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"rate_per_second": 100.0}]})
+    model_config = ConfigDict(json_schema_extra=_describe_change)
 
     @field_validator("weight")
     @classmethod

@@ -90,7 +90,7 @@ def _cancel_at_half(bench: Bench, message_id: str) -> float:
         if message["targeted"] and ended >= message["targeted"] / 2:
             bench.call("POST", f"/v1/messages/{message_id}/cancel")
             return time.time()
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS / 4)
 
 
 def _watch(bench: Bench, worker: psutil.Process, message_id: str) -> tuple[dict[str, Any], float]:

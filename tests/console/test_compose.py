@@ -59,7 +59,7 @@ def test_everybody_is_counted_before_anything_is_sent(scene: Scene, page: AppTes
     ("rate", "words"),
     [
         (0.1, "It takes about 20 seconds: its own rate decides."),
-        (None, "It takes about a second: the gateway's quota decides."),
+        (None, "It takes about a second: the speed of this installation decides."),
     ],
 )
 def test_it_is_said_how_long_it_takes(page: AppTest, rate: float | None, words: str) -> None:

@@ -16,7 +16,10 @@ FORKING = """
 import os, pathlib, signal, sys
 fork = os.fork()
 if fork:
-    pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {fork}")
+    # Whoever waits for the note must never find it empty.
+    draft = pathlib.Path(sys.argv[1] + ".draft")
+    draft.write_text(f"{os.getpid()} {fork}")
+    draft.rename(sys.argv[1])
 while True:
     signal.pause()
 """
