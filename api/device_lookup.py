@@ -102,18 +102,14 @@ def list_device_messages(
 ) -> Response:
     """List what a device was sent and what became of it.
 
-    While it belongs to a person, only what was sent to that person. An anonymous device is
-    looked for among the newest 10,000 messages.
+    That is for its present owner, and while it was nobody's; what it was sent for somebody else
+    stands with that person.
     """
 
     def work(connection: Connection) -> Answer:
         device = service.find(connection, call.app.id, device_id)
         wanted = HistoryPage(limit + 1, read_cursor(cursor))
-        owner = device.person_id
-        if owner is None:
-            found = history.of_device(connection, call.app.id, device.id, wanted)
-        else:
-            found = history.of_person(connection, call.app.id, owner, wanted, device.id)
+        found = history.of_device(connection, call.app.id, device.id, device.person_id, wanted)
         return Answer(cut_page(found, limit))
 
     return call.answer(work)

@@ -18,7 +18,7 @@ from delivery.chunks.sweep_repository import end_idle
 from delivery.messages import repository, statistics_repository
 
 _LOGGER = logging.getLogger(__name__)
-PARTITIONED_TABLES = ("ledger", "event", "audit")
+PARTITIONED_TABLES = ("ledger", "attempt_log", "event", "audit")
 _NUDGES_AT_ONCE = 8
 
 

@@ -11,6 +11,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from api import (
     apps,
     credentials,
+    dead_letters,
+    deliveries,
     device_lookup,
     devices,
     health,
@@ -48,6 +50,8 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "devices": devices.router,
         "imports": imports.router,
         "device_lookup": device_lookup.router,
+        "deliveries": deliveries.router,
+        "dead_letters": dead_letters.router,
         "stats": stats.router,
         "person_messages": person_messages.router,
         "people": people.router,

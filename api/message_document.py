@@ -13,6 +13,7 @@ EXAMPLE: dict[str, Any] = {
     "status": "pending",
     "title": "Hello {{ first_name }}",
     "is_test": False,
+    "replay_of": None,
     "lane": "campaign",
     "type": "push",
     "policy": "at_most_once",
@@ -80,6 +81,7 @@ class MessageDocument(Document):
     status: str
     title: str | None
     is_test: bool
+    replay_of: str | None
     lane: str
     type: str
     policy: str
@@ -132,6 +134,7 @@ def to_document(message: Message, progress: Progress) -> MessageDocument:
     """Return the message with its progress."""
     same = (
         "is_test",
+        "replay_of",
         "lane",
         "type",
         "policy",

@@ -16,6 +16,8 @@ MODULE_NAMES = (
     "devices",
     "imports",
     "device_lookup",
+    "deliveries",
+    "dead_letters",
     "stats",
     "person_messages",
     "people",

@@ -13,6 +13,7 @@ from api.calls import MessageReadCall
 from api.fields import Document, ExternalId, Limit
 from api.openapi import answers, problems
 from api.route import DoorRoute
+from core.ids import delivery_id, person_delivery_id
 from delivery.messages import history
 from delivery.messages.history import HistoryEntry, HistoryPage
 from segments.people import service
@@ -20,6 +21,7 @@ from segments.people import service
 router = APIRouter(prefix="/v1/people", tags=["People"], route_class=DoorRoute)
 HistoryCursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
 HISTORY_EXAMPLE: dict[str, Any] = {
+    "id": "3eb8fecb-e31d-8de0-8d8f-f928e92c2149",
     "message": "msg_mfrggzdfmztwq2lknnwg23tpoa",
     "message_state": "finished",
     "title": "Hello {{ first_name }}",
@@ -37,10 +39,12 @@ HISTORY_EXAMPLE: dict[str, Any] = {
 class PersonMessage(Document):
     """One message at one device of the person; `device` is null when there was none.
 
+    `id` leads to the trace.
     `state` is a terminal state, or `pending` while sending is not over: `reason` then says what
     it waits for.
     """
 
+    id: str
     message: str
     message_state: str
     title: str | None
@@ -71,9 +75,21 @@ def cut_page(found: Sequence[HistoryEntry], limit: int) -> PersonMessages:
     """Return the page of `found`, which holds one entry more than `limit` if more follow."""
     last = found[limit - 1] if len(found) > limit else None
     return PersonMessages(
-        data=[PersonMessage.model_validate(entry) for entry in found[:limit]],
+        data=[PersonMessage(id=id_of(entry), **shown(entry)) for entry in found[:limit]],
         next_cursor=f"{last.message_id}-{last.device_id}" if last else None,
     )
+
+
+def id_of(entry: HistoryEntry) -> str:
+    """Return the id of a delivery, which leads to its trace."""
+    if entry.device_id:
+        return delivery_id(entry.message, entry.device_id)
+    return person_delivery_id(entry.message, entry.person_id or 0)
+
+
+def shown(entry: HistoryEntry) -> dict[str, Any]:
+    """Return what of an entry is shown as it is."""
+    return {name: getattr(entry, name) for name in PersonMessage.model_fields if name != "id"}
 
 
 @router.get(

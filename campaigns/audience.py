@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.database import rows
 from core.errors import FieldError, InvalidPayloadError
 from delivery import fanout
+from delivery.dead_letters import repository as dead_letters
 from delivery.devices.repository import find_ids_by_public, register_raw_tokens
 from delivery.fanout import Reached, Source
 from segments.people.repository import find_ids
@@ -73,6 +74,8 @@ def source_of(audience: Mapping[str, Any]) -> Source:
         return Source(everybody, anonymous, {})
     if "people" in audience:
         return Source(_LISTED, _NOBODY, {"ids": audience["people"]})
+    if "dead_letters" in audience:
+        return Source(_NOBODY, *dead_letters.devices_of(audience["dead_letters"]))
     return Source(_NOBODY, _LISTED, {"ids": audience["devices"]})
 
 

@@ -49,6 +49,10 @@ REASONS: Mapping[str, str] = {
     "timeout": "The gateway gave no answer in time.",
     "unreadable_answer": "The gateway's answer could not be understood.",
     "no_outcome": "Its outcome was lost. Whether it arrived is not known.",
+    "ttl": "Its time ran out before its turn came.",
+    "connection_lost": "The connection broke before an answer came. Whether it arrived is not "
+    "known.",
+    "worker_lost": "The worker was lost while it was on its way. Whether it arrived is not known.",
 }
 
 # What a recipient that is still open waits for.

@@ -1,4 +1,4 @@
-"""The tables of delivery: apps' credentials, devices, messages, chunks and the ledger."""
+"""The tables of delivery: apps' credentials, devices, messages, chunks and counts."""
 
 from sqlalchemy import (
     ARRAY,
@@ -140,6 +140,7 @@ message = Table(
     Column("targeted", BigInteger),
     Column("failed_reason", Text),
     Column("is_test", Boolean, nullable=False, server_default=text("false")),
+    Column("replay_of", Text, ForeignKey("message.public_id")),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("started_at", _MOMENT),
@@ -157,6 +158,13 @@ message = Table(
         postgresql_where=text("state IN ('running', 'paused', 'cancelled')"),
     ),
     Index("message_recent_idx", "app_id", "created_at"),
+    Index("message_replay_idx", "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
+    # From the id of a delivery to its message: `message_tag` of core/ids.py.
+    Index(
+        "message_delivery_idx",
+        "app_id",
+        text("substr(encode(sha256(public_id::bytea), 'hex'), 1, 15)"),
+    ),
 )
 
 chunk = Table(
@@ -203,48 +211,6 @@ chunk = Table(
         "due_at",
         postgresql_where=text("lane = 'transactional'"),
     ),
-)
-
-ledger = Table(
-    "ledger",
-    metadata,
-    Column("app_id", BigInteger, nullable=False),
-    Column("day", Date, nullable=False),
-    Column("message_id", BigInteger, nullable=False),
-    Column("device_id", BigInteger),
-    Column("person_id", BigInteger),
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("gateway", Text),  # the gateway's own words or id
-    Column("attempt", Integer, nullable=False),
-    Column("at", _MOMENT, nullable=False, server_default=func.clock_timestamp()),
-    # One row for a device, and one for a person without any device.
-    Index(
-        "ledger_device_idx",
-        "app_id",
-        "message_id",
-        "device_id",
-        "day",
-        unique=True,
-        postgresql_where=text("device_id IS NOT NULL"),
-    ),
-    Index(
-        "ledger_person_idx",
-        "app_id",
-        "message_id",
-        "person_id",
-        "day",
-        unique=True,
-        postgresql_where=text("device_id IS NULL"),
-    ),
-    Index(
-        "ledger_history_idx",
-        "app_id",
-        "person_id",
-        "message_id",
-        postgresql_where=text("person_id IS NOT NULL"),
-    ),
-    postgresql_partition_by="RANGE (day)",
 )
 
 message_count = Table(

@@ -5,6 +5,7 @@ from alembic import context
 # The table modules are imported for what they add to the shared metadata.
 import api.imports.tables
 import api.tables
+import delivery.deliveries.tables
 import delivery.kill_switches.tables
 import delivery.pacing.tables
 import delivery.tables
@@ -16,6 +17,7 @@ TABLES = (
     api.imports.tables,
     delivery.tables,
     delivery.kill_switches.tables,
+    delivery.deliveries.tables,
     delivery.pacing.tables,
     segments.tables,
 )

@@ -45,6 +45,7 @@ class Lease:
     open: Sequence[int]
     cursor: int
     fence: int
+    wait_reason: str | None = None  # why it was handed on before, if it was
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ CROSS JOIN LATERAL (
     SELECT * FROM credential k WHERE k.app_id = b.app_id AND k.id = b.credential_id OFFSET 0) k
 WHERE c.app_id = b.app_id AND c.id = b.id
 RETURNING c.app_id, c.id, c.message_id, c.credential_id, c.attempt, c.first_attempt_at,
-    c.device_ids, c.person_ids, c.intended, c.open, c.cursor, c.fence,
+    c.device_ids, c.person_ids, c.intended, c.open, c.cursor, c.fence, c.wait_reason,
     k.updated_at AS credential_updated_at,
     m.public_id, m.day, m.policy, m.content, m.collapse_id, m.priority, m.rate_per_second,
     m.lane, m.weight, m.expires_at, coalesce(m.started_at, m.created_at)
@@ -181,6 +181,7 @@ def _lease(row: Row[Any]) -> Lease:
         open=row.open,
         cursor=row.cursor,
         fence=row.fence,
+        wait_reason=row.wait_reason,
     )
 
 

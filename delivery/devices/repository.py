@@ -33,6 +33,14 @@ def find(
     return Device(*row) if row else None
 
 
+def find_public_id(connection: Connection, app_id: int, device_id: int | None) -> str | None:
+    """Return the public id of a device that still exists."""
+    statement = sa.select(device.c.public_id).where(
+        device.c.app_id == app_id, device.c.id == device_id
+    )
+    return connection.scalar(statement) if device_id is not None else None
+
+
 def list_targets(connection: Connection, app_id: int, device_id: int) -> list[Target]:
     """Return the targets of one device."""
     statement = (

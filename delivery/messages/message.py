@@ -27,6 +27,7 @@ class NewMessage:
     send_at: datetime | None
     is_test: bool = False
     weight: int = 1
+    replay_of: str | None = None  # the public id of a message of the app
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Message:
     targeted: int | None
     failed_reason: str | None
     is_test: bool
+    replay_of: str | None
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None

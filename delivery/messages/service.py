@@ -33,12 +33,12 @@ def find(connection: Connection, app_id: int, public_id: str) -> Message:
 
 def pause(connection: Connection, app_id: int, public_id: str) -> Message:
     """Pause a message; what is on its way still ends. Pausing twice changes nothing."""
-    return _move(connection, _locked(connection, app_id, public_id), MessageState.PAUSED)
+    return _move(connection, find_locked(connection, app_id, public_id), MessageState.PAUSED)
 
 
 def resume(connection: Connection, app_id: int, public_id: str) -> Message:
     """Let a paused message go on where it stopped."""
-    found = _locked(connection, app_id, public_id)
+    found = find_locked(connection, app_id, public_id)
     if found.state in {MessageState.RUNNING, MessageState.SCHEDULED}:
         return found
     is_cut = found.day is not None
@@ -47,7 +47,7 @@ def resume(connection: Connection, app_id: int, public_id: str) -> Message:
 
 def cancel(connection: Connection, app_id: int, public_id: str) -> Message:
     """Cancel a message: what has not left yet ends `suppressed(cancelled)`."""
-    found = _locked(connection, app_id, public_id)
+    found = find_locked(connection, app_id, public_id)
     values: dict[str, Any] = {}
     if found.day is None:
         # Nobody was planned, so nothing is left to end.
@@ -59,7 +59,7 @@ def change(
     connection: Connection, app_id: int, public_id: str, values: Mapping[str, Any]
 ) -> Message:
     """Change `send_at` (only before the audience is cut), or rate and weight (until the end)."""
-    found = _locked(connection, app_id, public_id)
+    found = find_locked(connection, app_id, public_id)
     is_over = found.state in {
         MessageState.FINISHED,
         MessageState.CANCELLED,
@@ -76,7 +76,8 @@ def change(
     return repository.change(connection, found, values) if values else found
 
 
-def _locked(connection: Connection, app_id: int, public_id: str) -> Message:
+def find_locked(connection: Connection, app_id: int, public_id: str) -> Message:
+    """Return one message, locked until the transaction ends; raise `MessageNotFoundError`."""
     found = repository.find_for_update(connection, app_id, public_id)
     if found is None:
         raise MessageNotFoundError

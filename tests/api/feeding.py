@@ -26,6 +26,7 @@ _IN_PATHS: dict[str, Callable[[Village], str]] = {
     "device_id": Village.device,
     "external_id": Village.person,
     "import_id": Village.import_id,
+    "delivery_id": Village.delivery,
 }
 _SHOWN = ("title", "body", "badge", "data", "deep_link")
 _CONTENT_BYTES = 3_000
@@ -103,6 +104,13 @@ def _storable(value: Any) -> Any:
 
 def _feed_query(path: str, query: MutableMapping[str, Any], village: Village) -> None:
     if "person" in query:
+        query["person"] = village.person()
+    if query.get("message") is not None:
+        query["message"] = village.shared("message_id", Village.message)
+    if path == "/v1/deliveries":
+        # Exactly one filter, which a description can not say; and no cursor of another list.
+        for name in ("token", "message", "cursor"):
+            query.pop(name, None)
         query["person"] = village.person()
     if path == "/v1/stats/deliveries":
         # The product of both is limited.
@@ -192,6 +200,11 @@ def _count(body: dict[str, Any], village: Village) -> None:
     _audience(body["to"], village)
 
 
+def _replay(body: dict[str, Any], village: Village) -> None:
+    body.clear()
+    body["message"] = village.dead_message()
+
+
 def _preview(body: dict[str, Any], village: Village) -> None:
     _content(body["content"])
     if body.get("person") is not None:
@@ -206,6 +219,7 @@ _BODIES: dict[str, Callable[[dict[str, Any], Village], None]] = {
     "PATCH /v1/devices/{device_id}": _device,
     "POST /v1/devices/{device_id}/bind": _bind,
     "POST /v1/devices/lookup": _lookup,
+    "POST /v1/dead-letters/replay": _replay,
     "POST /v1/messages": _message,
     "POST /v1/messages/count": _count,
     "POST /v1/messages/forecast": _count,

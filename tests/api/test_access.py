@@ -6,7 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from core.clock import utc_now
+from core.ids import delivery_id
 from tests.api.doors import AppDoors, Doors, bearer, phone, problem
+
+DELIVERY = delivery_id("msg_nothing", 7)
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi"])
@@ -50,6 +53,10 @@ def test_who_has_no_key_is_refused_before_the_body_is_read(doors: Doors) -> None
         ("POST", "/v1/devices/batch", "devices:write"),
         ("GET", "/v1/messages", "messages:read"),
         ("POST", "/v1/messages", "messages:send"),
+        ("GET", "/v1/deliveries", "messages:read"),
+        ("GET", f"/v1/deliveries/{DELIVERY}/trace", "messages:read"),
+        ("GET", "/v1/dead-letters", "messages:read"),
+        ("POST", "/v1/dead-letters/replay", "messages:send"),
     ],
 )
 def test_a_key_without_the_scope_is_told_which_one_it_needs(

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 from cryptography.x509.oid import NameOID
+from sqlalchemy import text
 
 from core.clock import utc_now
 from tests.api.doors import AppDoors, Doors, phone
@@ -88,6 +89,36 @@ class Village:
         later = (utc_now() + timedelta(days=1)).isoformat()
         body = {"to": {"all": True}, "content": {"title": "Later"}, "send_at": later}
         return str(self.post("/v1/messages", body)["id"])
+
+    def delivery(self) -> str:
+        """Return the id of a delivery that was suppressed."""
+        person = self.person()
+        body = {"to": {"people": [person]}, "content": {"title": "Now"}}
+        self.post("/v1/messages", body)
+        path = f"/v1/deliveries?person={person}"
+        answer = self.doors.client.get(path, headers=self.key)
+        return str(answer.json()["data"][0]["id"])
+
+    def dead_message(self) -> str:
+        """Return the id of a message that has ended with one dead letter."""
+        body = {"to": {"devices": [self.device()]}, "content": {"title": "Now"}}
+        message = str(self.post("/v1/messages", body)["id"])
+        with self.doors.services.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE ledger SET state = 'rejected', reason = 'retries_exhausted' "
+                    "WHERE message_id = (SELECT id FROM message WHERE public_id = :message)"
+                ),
+                {"message": message},
+            )
+            connection.execute(
+                text(
+                    "UPDATE message SET state = 'finished', finished_at = now() "
+                    "WHERE public_id = :message"
+                ),
+                {"message": message},
+            )
+        return message
 
     def import_id(self) -> str:
         """Return the id of a new import."""

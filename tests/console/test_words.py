@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from console.words import LIMITS, MESSAGE_STATES, REASONS, STATES, WAITING, takes, waits_for, why
+from delivery.deliveries import words
 from delivery.forecasts.arithmetic import Limit
 from delivery.outcome import Gone, Rejected, Retry
 from delivery.providers.apns_outcome import _OUTCOMES
@@ -64,6 +65,10 @@ def test_what_became_of_somebody_is_a_sentence(
 
 def test_the_words_of_the_api_go_first_where_there_are_some() -> None:
     assert waits_for("invalid_provider_token", "Check the key.") == "Check the key."
+
+
+def test_the_traces_of_the_api_say_the_same() -> None:
+    assert (words.STATES, words.REASONS) == (STATES, REASONS)
 
 
 def test_the_page_lists_every_sentence() -> None:
