@@ -63,6 +63,32 @@ class Delivery:
     message: str | None = None
     message_state: str | None = None
     title: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a delivery: at a moment, between `since` and it, or not over yet."""
+
+    step: str
+    words: str
+    at: str | None
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What happened to one delivery, and in `words` what became of it."""
+
+    id: str
+    message: str
+    title: str | None
+    device: str | None
+    person: str | None
+    state: str
+    words: str
+    next_attempt_at: str | None
+    steps: Sequence[Step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +238,13 @@ def read_device(item: Any) -> Device:
     """Return a device."""
     return checked(
         lambda: read(Device, {**item, "targets": [read(Target, one) for one in item["targets"]]})
+    )
+
+
+def read_trace(item: Any) -> Trace:
+    """Return a trace."""
+    return checked(
+        lambda: read(Trace, {**item, "steps": [read(Step, one) for one in item["steps"]]})
     )
 
 

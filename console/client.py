@@ -21,11 +21,13 @@ from console.answers import (
     Page,
     Person,
     Shown,
+    Trace,
     checked,
     read,
     read_device,
     read_message,
     read_page,
+    read_trace,
 )
 from console.line import Access, Line
 
@@ -119,6 +121,10 @@ class Client:
         """Return what one device was sent, newest first."""
         path = _path("devices", device_id, "messages")
         return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
+
+    def read_trace(self, delivery_id: str) -> Trace:
+        """Return what happened to one delivery."""
+        return read_trace(self._line.get(_path("deliveries", delivery_id, "trace")))
 
     def list_devices(self, person: str) -> Page[Device]:
         """Return the devices of one person."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from console.answers import Bucket, Credential, Delivery, Device, Key, Message
+from console.answers import Bucket, Credential, Delivery, Device, Key, Message, Step
 from console.words import STATES, plain, why
 
 # The ends of a recipient in the order of the outcome table. Others, should they come, follow.
@@ -84,6 +84,21 @@ def history_table(entries: Sequence[Delivery]) -> pd.DataFrame:
         for one in entries
     ]
     return _with_times(_table(records, columns), "At")
+
+
+def step_table(steps: Sequence[Step]) -> pd.DataFrame:
+    """Return one row a step of a delivery; where it has no moment of its own, since when."""
+    records = [
+        {
+            "Step": plain(one.step).capitalize(),
+            "Why": one.words,
+            "At": one.at,
+            "Not before": one.since,
+        }
+        for one in steps
+    ]
+    table = _table(records, ["Step", "Why", "At", "Not before"])
+    return _with_times(_with_times(table, "At"), "Not before")
 
 
 def target_table(devices: Sequence[Device]) -> pd.DataFrame:

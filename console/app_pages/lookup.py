@@ -9,31 +9,37 @@ from console.answers import Delivery, Device, Person
 from console.errors import ApiRefusedError
 from console.frames import history_table, target_table
 from console.markdown import literal
-from console.parts.table import show_table
+from console.parts.table import choose_row, show_table
+from console.parts.trace import show_trace
 from console.session import Frame
 from console.words import why
 
-_PERSON, _DEVICE = "A person", "A device or token"
+_PERSON, _DEVICE, _DELIVERY = "A person", "A device or token", "A delivery"
+_LABELS = {
+    _PERSON: "External id",
+    _DEVICE: "Device id or token",
+    _DELIVERY: "Delivery id, apns-id or notification tag",
+}
+_NOUNS = {_PERSON: "person", _DEVICE: "device", _DELIVERY: "delivery"}
 _ROWS = 100
 
 
 def show(frame: Frame) -> None:
     """Show the page."""
     st.title("Look up")
-    kind = st.radio("Look for", [_PERSON, _DEVICE], horizontal=True)
-    label = "External id" if kind == _PERSON else "Device id or token"
-    wanted = st.text_input(label).strip()
+    kind = st.radio("Look for", list(_LABELS), horizontal=True)
+    wanted = st.text_input(_LABELS[kind]).strip()
     if not wanted:
         st.caption("See which devices there are, what was sent to them, and what became of it.")
         return
     with session.plain_words():
         try:
-            _person(frame, wanted) if kind == _PERSON else _device(frame, wanted)
+            {_PERSON: _person, _DEVICE: _device, _DELIVERY: _delivery}[kind](frame, wanted)
         except ApiRefusedError as error:
             if error.status != 404:
                 raise
-            what = "person" if kind == _PERSON else "device"
-            st.warning(f"This app has no such {what}. Check the id, and the app you work in.")
+            words = f"This app has no such {_NOUNS[kind]}. Check the id, and the app you work in."
+            st.warning(words)
 
 
 def _person(frame: Frame, external_id: str) -> None:
@@ -42,7 +48,7 @@ def _person(frame: Frame, external_id: str) -> None:
     _facts(person)
     devices = frame.client.list_devices(external_id).data
     _devices(devices)
-    _history(frame.client.list_person_messages(external_id, _ROWS).data)
+    _history(frame, frame.client.list_person_messages(external_id, _ROWS).data)
 
 
 def _facts(person: Person) -> None:
@@ -58,7 +64,11 @@ def _device(frame: Frame, wanted: str) -> None:
     st.subheader(literal(device.model or device.platform))
     st.caption(f"{literal(device.id)} belongs to {owner}")
     _devices([device])
-    _history(client.list_device_messages(device.id, _ROWS).data)
+    _history(frame, client.list_device_messages(device.id, _ROWS).data)
+
+
+def _delivery(frame: Frame, delivery_id: str) -> None:
+    show_trace(frame.client, delivery_id)
 
 
 def _devices(devices: Sequence[Device]) -> None:
@@ -72,7 +82,7 @@ def _devices(devices: Sequence[Device]) -> None:
     show_table(target_table(devices))
 
 
-def _history(entries: Sequence[Delivery]) -> None:
+def _history(frame: Frame, entries: Sequence[Delivery]) -> None:
     st.subheader("Messages")
     if not entries:
         st.info("Nothing was sent here yet.")
@@ -81,7 +91,11 @@ def _history(entries: Sequence[Delivery]) -> None:
     missed = [one for one in entries[1:] if one.state not in {"accepted", "pending"}]
     if missed:
         _say("Before that, the last that did not arrive", missed[0])
-    show_table(history_table(entries))
+    st.caption("Choose a row to see what happened, step by step.")
+    row = choose_row(history_table(entries), "history")
+    chosen = entries[row].id if row is not None and row < len(entries) else None
+    if chosen:
+        show_trace(frame.client, chosen)
 
 
 def _say(which: str, one: Delivery) -> None:

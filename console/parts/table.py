@@ -17,3 +17,18 @@ def columns_of(table: pd.DataFrame) -> dict[str, ColumnConfig | str | None]:
 def show_table(table: pd.DataFrame) -> None:
     """Show the table."""
     st.dataframe(table, hide_index=True, column_config=columns_of(table), placeholder="")
+
+
+def choose_row(table: pd.DataFrame, key: str) -> int | None:
+    """Show the table and return the place of the row that is chosen, None without one."""
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        column_config=columns_of(table),
+        placeholder="",
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    rows = chosen["selection"]["rows"]
+    return int(rows[0]) if rows else None

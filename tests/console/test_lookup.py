@@ -4,16 +4,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from console.words import REASONS, STATES
-from delivery.sandbox.tokens import fcm_token
+from delivery.sandbox.tokens import apns_token, fcm_token
 from tests.console.pages import by_label, errors, go, shown
 from tests.e2e.scene import Scene
+
+LABELS = {
+    "A person": "External id",
+    "A device or token": "Device id or token",
+    "A delivery": "Delivery id, apns-id or notification tag",
+}
 
 
 def look(console: AppTest, wanted: str, kind: str = "A person") -> AppTest:
     go(console, "lookup")
     by_label(console.radio, "Look for").set_value(kind).run()
-    label = "External id" if kind == "A person" else "Device id or token"
-    by_label(console.text_input, label).set_value(wanted)
+    by_label(console.text_input, LABELS[kind]).set_value(wanted)
     return console.run()
 
 
@@ -85,6 +90,7 @@ def test_a_device_is_found_by_its_token_and_its_id(scene: Scene, console: AppTes
         ("A person", "nobody", "person"),
         ("A device or token", "dev_nothing", "device"),
         ("A device or token", "no-such-token", "device"),
+        ("A delivery", "116b88f1-7300-87be-ab65-01aadf5ce39b", "delivery"),
     ],
 )
 def test_who_is_not_there_is_said_so(console: AppTest, kind: str, wanted: str, word: str) -> None:
@@ -92,6 +98,27 @@ def test_who_is_not_there_is_said_so(console: AppTest, kind: str, wanted: str, w
 
     assert errors(console) == []
     assert f"This app has no such {word}." in shown(console.warning)[0]
+
+
+def test_the_id_that_a_phone_saw_shows_what_happened(scene: Scene, console: AppTest) -> None:
+    scene.add_people({"external_id": "ada"})
+    scene.add_iphone("ada", apns_token("accepted", 1))
+    send(scene, {"people": ["ada"]})
+    ((_, apns_id),) = scene.sandbox.control.accepted()
+
+    look(console, f" {apns_id} ", "A delivery")
+
+    assert errors(console) == []
+    assert shown(console.subheader) == ["What happened to Hello"]
+    assert shown(console.markdown)[-1] == f"Accepted: {STATES['accepted']}".replace(
+        "Accepted", "**Accepted**"
+    )
+    steps = console.dataframe[0].value
+    assert steps["Step"].tolist() == [
+        "Queued", "Planned", "Claimed", "Rendered", "Paced", "Sent", "Answered",
+    ]  # fmt: skip
+    assert apns_id in steps["Why"].tolist()[-1]
+    assert "between them" in shown(console.caption)[-1]
 
 
 def test_foreign_text_stays_text(scene: Scene, console: AppTest) -> None:
