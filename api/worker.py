@@ -131,7 +131,7 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         window_size=settings.window_size,
         streams=_STREAMS,
         stop_seconds=settings.request_timeout_seconds + _STOP_MARGIN_SECONDS,
-        max_chunks=64 if many else 8,
+        max_chunks=64 if many else 16,
         claim_batch=32 if many else 4,
     )
     openings = Openings(opener, provider_opener(database, box, providers))

@@ -22,6 +22,7 @@ from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.openings import Openings
 from delivery.engine.options import EngineOptions
+from delivery.engine.record_rules import SCARCE_SHARE, is_time_to_record
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
 from delivery.engine.shares import (
@@ -35,8 +36,6 @@ from delivery.engine.window import Window
 from delivery.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
-# Stragglers are recorded together when this old, not one by one.
-_STRAGGLER_SECONDS = 0.1
 _AWAY_SECONDS = 0.25
 _DEFECT_PAUSE_SECONDS = 30.0
 _PUMP_SECONDS = 0.01
@@ -45,8 +44,6 @@ _PUMP_BUSY_SECONDS = 0.001
 _CLAIM_PAUSE_SECONDS = 0.1
 # A window that waited longer than this reads its control row again before it leaves.
 _CONTROL_SECONDS = 0.25
-# When less than this share of the in-doubt bound is left, outcomes are recorded at once.
-_SCARCE_SHARE = 0.25
 # How long before a window leaves its intent is recorded, when it has to wait for its time.
 _INTENT_AHEAD_SECONDS = 0.1
 
@@ -222,21 +219,16 @@ class Engine:
         closed = chunk.window is None or chunk.window.is_closed(now)
         chunk.may_intend = self._may_intend(chunk, now)
         ready = chunk.next is not None and not chunk.next.is_intended and chunk.may_intend
+        is_scarce = self._in_doubt_room() < self._options.in_doubt_limit * SCARCE_SHARE
         nothing_flies = not chunk.flying and chunk.next is None and not chunk.in_hand
         # At least once needs no intent: what is not recorded is sent again anyway.
         return (
             (closed and ready and not chunk.at_least_once)
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
-            or (closed and chunk.has_outcomes() and self._is_time_to_record(chunk, now))
+            or (chunk.has_outcomes() and is_time_to_record(chunk, now, is_scarce=is_scarce))
             or (nothing_flies and (chunk.has_outcomes() or chunk.draining))
             or now >= chunk.lease_until - self._options.lease_seconds / 2
         )
-
-    def _is_time_to_record(self, chunk: OpenChunk, now: float) -> bool:
-        # Outcomes wait for the next intent, to ride with it; but not while others wait for room.
-        room = self._in_doubt_room()
-        is_scarce = room < self._options.in_doubt_limit * _SCARCE_SHARE
-        return is_scarce or now - chunk.recorded_at >= _STRAGGLER_SECONDS
 
     def _may_intend(self, chunk: OpenChunk, now: float) -> bool:
         # A window that waits for its time is in doubt only when that is near.

@@ -16,14 +16,19 @@ _LEAST_PART = 1 / 8
 
 
 def slots_taken(chunks: Sequence[OpenChunk]) -> float:
-    """Return how many places the chunks take: what goes slowly takes a part of one."""
-    return sum(_slot(chunk.per_second) for chunk in chunks)
+    """Return how many places the chunks take: what goes slowly takes a part of one.
+
+    So does a chunk that only waits for its last answers.
+    """
+    return sum(_slot(chunk) for chunk in chunks)
 
 
-def _slot(per_second: float | None) -> float:
-    if per_second is None:
+def _slot(chunk: OpenChunk) -> float:
+    if not (chunk.queue or chunk.in_hand or chunk.next):
+        return _LEAST_SLOT
+    if chunk.per_second is None:
         return 1.0
-    return min(1.0, max(_LEAST_SLOT, per_second / CHUNK_PER_SECOND))
+    return min(1.0, max(_LEAST_SLOT, chunk.per_second / CHUNK_PER_SECOND))
 
 
 def in_doubt_part(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> int:

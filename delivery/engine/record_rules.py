@@ -1,0 +1,22 @@
+"""When outcomes are recorded by themselves, without an intent to ride with; pure."""
+
+from delivery.engine.open_chunk import OpenChunk
+
+# When less than this share of the in-doubt bound is left, outcomes are recorded at once.
+SCARCE_SHARE = 0.25
+# Stragglers are recorded together when this old, not one by one.
+_STRAGGLER_SECONDS = 0.1
+# Outcomes of a window that is still open are recorded at most this often.
+_PARTIAL_SECONDS = 0.05
+
+
+def is_time_to_record(chunk: OpenChunk, now: float, *, is_scarce: bool) -> bool:
+    """Tell whether the outcomes that a chunk has wait no longer.
+
+    They wait for the next intent, to ride with it; but not while others wait for room among those
+    in doubt: then even a window that is still open gives room back.
+    """
+    age = now - chunk.recorded_at
+    if chunk.window is None or chunk.window.is_closed(now):
+        return is_scarce or age >= _STRAGGLER_SECONDS
+    return is_scarce and age >= _PARTIAL_SECONDS
