@@ -104,6 +104,19 @@ class Village:
         body = {"to": {"devices": [self.device()]}, "content": {"title": "Now"}}
         message = str(self.post("/v1/messages", body)["id"])
         with self.doors.services.engine.begin() as connection:
+            # Where a credential has been made meanwhile, the device waits in a chunk.
+            connection.execute(
+                text(
+                    "WITH taken AS (DELETE FROM chunk c USING message m "
+                    "WHERE m.public_id = :message AND c.app_id = m.app_id AND c.message_id = m.id "
+                    "RETURNING m.app_id, m.day, m.id, c.device_ids[1] AS device_id, "
+                    "c.person_ids[1] AS person_id) "
+                    "INSERT INTO ledger (app_id, day, message_id, device_id, person_id, state, "
+                    "reason, attempt) SELECT app_id, day, id, device_id, person_id, 'rejected', "
+                    "'retries_exhausted', 1 FROM taken"
+                ),
+                {"message": message},
+            )
             connection.execute(
                 text(
                     "UPDATE ledger SET state = 'rejected', reason = 'retries_exhausted' "

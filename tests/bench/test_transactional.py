@@ -11,7 +11,7 @@ from tests.bench.running import result_of, run
 def test_pushes_are_timed_idle_and_beside_a_campaign() -> None:
     began = time.monotonic()
 
-    done = run("bench.transactional", "--samples", "20", "--devices", "10000", "--json")
+    done = run("bench.transactional", "--samples", "20", "--devices", "40000", "--json")
 
     found = result_of(done)
     limit_ms = (time.monotonic() - began) * 1e3
