@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from pydantic import SecretStr
 
 from core.settings import Settings
@@ -95,11 +96,25 @@ class Crew:
         return member
 
     def close(self) -> None:
-        """Kill what is left and collect it, so that no zombie stays."""
+        """Kill what is left with its forks and collect it, so that nothing stays."""
+        forks = [fork for member in self._members for fork in _forks_of(member.process.pid)]
         for member in self._members:
             member.process.kill()
+        for fork in forks:
+            # A server that is killed, as granian here, leaves its forks to nobody.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                fork.kill()
         for member in self._members:
             member.process.wait(30)
+        _, left = psutil.wait_procs(forks, timeout=30)
+        assert left == []
+
+
+def _forks_of(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextlib.contextmanager
