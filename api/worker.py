@@ -50,8 +50,6 @@ _POOL_SIZE = 4
 _NICENESS = {"transactional": 0, "campaign": 5, "maintenance": 10}
 # A thread that has its answer from PostgreSQL waits for the interpreter at most about this long.
 _SWITCH_SECONDS = 0.001
-# What gateways let one sender hold open at once. More would wait where no cancel reaches it.
-_STREAMS = 1_000
 # Beyond the timeout of a request: to record its outcome and hand the chunk back.
 _STOP_MARGIN_SECONDS = 5.0
 
@@ -129,7 +127,6 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         lease_seconds=settings.lease_seconds,
         in_doubt_limit=settings.in_doubt_limit,
         window_size=settings.window_size,
-        streams=_STREAMS,
         stop_seconds=settings.request_timeout_seconds + _STOP_MARGIN_SECONDS,
         max_chunks=64 if many else 16,
         claim_batch=32 if many else 4,

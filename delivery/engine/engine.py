@@ -22,16 +22,10 @@ from delivery.chunks import repository as chunks
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.openings import Openings
 from delivery.engine.options import EngineOptions
-from delivery.engine.record_rules import SCARCE_SHARE, is_time_to_record
+from delivery.engine.record_rules import is_time_to_record
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
-from delivery.engine.shares import (
-    has_room,
-    has_streams,
-    horizon_seconds,
-    in_doubt_part,
-    slots_taken,
-)
+from delivery.engine.shares import Shares, horizon_seconds, slots_taken
 from delivery.engine.window import Window
 from delivery.transport import Transport
 
@@ -67,6 +61,7 @@ class Engine:
         self._recorder = Recorder(database, options.lease_seconds)
         self._owner = chunks.Owner(options.lane, options.owner, options.lease_seconds)
         self._chunks: list[OpenChunk] = []
+        self._shares = Shares((), options.in_doubt_limit)
         self._claim_after = 0.0
         self._away_until = 0.0
         self._woken = threading.Event()
@@ -121,7 +116,7 @@ class Engine:
     def _claim(self) -> None:
         now = time.monotonic()
         room = int(self._options.max_chunks - slots_taken(self._chunks))
-        if room <= 0 or now < self._away_until or self._in_doubt_room() <= 0:
+        if room <= 0 or now < self._away_until or self._shares.room <= 0:
             return
         if room < min(len(self._chunks), self._options.claim_batch // 2):
             return  # Each claim costs a round trip in which nothing is sent.
@@ -151,13 +146,11 @@ class Engine:
         self._claim_after = self._away_until
         log_event(_LOGGER, event, error=type(error).__name__)
 
-    def _in_doubt_room(self) -> int:
-        return self._options.in_doubt_limit - sum(chunk.in_doubt() for chunk in self._chunks)
-
     def _advance_all(self) -> int:
         finished = 0
         # Each is first at times: what is left of the in-doubt bound goes to whoever comes first.
         self._chunks = self._chunks[1:] + self._chunks[:1]
+        self._shares = Shares(self._chunks, self._options.in_doubt_limit)
         for chunk in list(self._chunks):
             try:
                 is_over = self._advance(chunk)
@@ -198,8 +191,7 @@ class Engine:
         if ahead > horizon:
             chunk.open_after = now + ahead - horizon
             return
-        part = in_doubt_part(chunk, self._chunks, self._options.in_doubt_limit)
-        size = min(self._options.window_size, part)
+        size = min(self._options.window_size, self._shares.part(chunk))
         self._guarded(chunk, lambda: self._openings.start(chunk, size, horizon))
 
     def _guarded(self, chunk: OpenChunk, work: Callable[[], None]) -> None:
@@ -219,25 +211,30 @@ class Engine:
         closed = chunk.window is None or chunk.window.is_closed(now)
         chunk.may_intend = self._may_intend(chunk, now)
         ready = chunk.next is not None and not chunk.next.is_intended and chunk.may_intend
-        is_scarce = self._in_doubt_room() < self._options.in_doubt_limit * SCARCE_SHARE
         nothing_flies = not chunk.flying and chunk.next is None and not chunk.in_hand
         # At least once needs no intent: what is not recorded is sent again anyway.
         return (
             (closed and ready and not chunk.at_least_once)
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
-            or (chunk.has_outcomes() and is_time_to_record(chunk, now, is_scarce=is_scarce))
+            or (chunk.has_outcomes() and self._is_time_to_record(chunk, now))
             or (nothing_flies and (chunk.has_outcomes() or chunk.draining))
             or now >= chunk.lease_until - self._options.lease_seconds / 2
         )
 
+    def _is_time_to_record(self, chunk: OpenChunk, now: float) -> bool:
+        return is_time_to_record(chunk, now, is_scarce=self._shares.is_scarce(chunk))
+
     def _may_intend(self, chunk: OpenChunk, now: float) -> bool:
         # A window that waits for its time is in doubt only when that is near.
         is_near = chunk.next is not None and now >= chunk.next.not_before - _INTENT_AHEAD_SECONDS
-        return is_near and has_room(chunk, self._chunks, self._options.in_doubt_limit)
+        return is_near and self._shares.has_room(chunk)
 
     def _record(self, chunk: OpenChunk) -> bool:
+        before = chunk.in_doubt()
         found = self._recorder.record(chunk)
         if found is None:
+            # It has begun: what the step intends is in doubt from now on.
+            self._shares.add(chunk, chunk.in_doubt() - before)
             return False
         result, began = found
         if result is Recorded.AWAY:
@@ -252,15 +249,14 @@ class Engine:
         window, now = chunk.next, time.monotonic()
         if window is None or chunk.attempted or now < window.not_before:
             return
-        may_leave = window.is_intended or (
-            chunk.at_least_once and has_room(chunk, self._chunks, self._options.in_doubt_limit)
-        )
+        may_leave = window.is_intended or (chunk.at_least_once and self._shares.has_room(chunk))
         is_free = chunk.window is None or chunk.window.is_closed(now)
         if may_leave and is_free and window.pushes:
-            if has_streams(window, self._chunks, self._options.streams) and self._may_still_leave(
-                chunk, window
-            ):
+            if self._may_still_leave(chunk, window):
+                before = chunk.in_doubt()
                 self._sender.send(chunk, chunk.depart(now))
+                self._shares.add(chunk, chunk.in_doubt() - before)
+                window.let_go()
         elif window.is_intended and not window.pushes:
             chunk.next = None
 

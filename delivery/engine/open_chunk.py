@@ -130,7 +130,8 @@ class OpenChunk:
         self.sent.update(positions)
         self.departed.append(window)
         self.window, self.next = window, None
-        self.flying += len(window.pushes)
+        window.size = len(window.pushes)
+        self.flying += window.size
         return window
 
     def answer(self, window: Window, decision: Decision) -> None:
@@ -147,7 +148,7 @@ class OpenChunk:
     def _arrived(self, window: Window) -> None:
         window.answered += 1
         self.flying -= 1
-        if window.answered == len(window.pushes):
+        if window.answered == window.size:
             self.departed.remove(window)
 
     def has_outcomes(self) -> bool:

@@ -12,7 +12,6 @@ class EngineOptions:
     lease_seconds: float
     in_doubt_limit: int
     window_size: int
-    streams: int  # pushes of one provider that may wait for an answer
     stop_seconds: float
     max_chunks: int = 8
     claim_batch: int = 4

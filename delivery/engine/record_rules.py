@@ -2,8 +2,6 @@
 
 from delivery.engine.open_chunk import OpenChunk
 
-# When less than this share of the in-doubt bound is left, outcomes are recorded at once.
-SCARCE_SHARE = 0.25
 # Stragglers are recorded together when this old, not one by one.
 _STRAGGLER_SECONDS = 0.1
 # Outcomes of a window that is still open are recorded at most this often.

@@ -1,18 +1,23 @@
-"""Fair shares of one worker: pure rules about the chunks that it holds side by side."""
+"""Fair shares of one worker: rules about the chunks that it holds side by side."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from delivery.chunks.repository import CHUNK_PER_SECOND
 from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.window import Window
 from delivery.pacing.gcra import HORIZON_SECONDS
 
 # The slowest chunk takes this part of a chunk's place in the hands of a worker.
 _LEAST_SLOT = 1 / 16
 # Whoever has more than its share of permits that wait for their time asks no further ahead.
 _CROWDED_HORIZON_SECONDS = HORIZON_SECONDS / 2
+# When less than this share of what may be in doubt is left, outcomes are recorded at once.
+_SCARCE_SHARE = 0.25
 # However many share the in-doubt bound, each may use this part of it.
 _LEAST_PART = 1 / 8
+
+
+_Key = tuple[int, int]  # an app and a message
 
 
 def slots_taken(chunks: Sequence[OpenChunk]) -> float:
@@ -31,32 +36,51 @@ def _slot(chunk: OpenChunk) -> float:
     return min(1.0, max(_LEAST_SLOT, chunk.per_second / CHUNK_PER_SECOND))
 
 
-def in_doubt_part(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> int:
-    """Return how many pushes the chunk's message may have in doubt, beside the others."""
-    weights = {_key(other): _weight(other) for other in chunks}
-    part = max(_LEAST_PART, _weight(chunk) / sum(weights.values()))
-    return max(1, int(limit * part))
+class Shares:
+    """What may be in doubt, divided by weight among the messages of a worker.
 
+    Counted once for a turn of the engine, for asking each chunk about all others costs its square;
+    what begins to be in doubt within the turn is added, what ends counts from the next one on.
+    """
 
-def has_room(chunk: OpenChunk, chunks: Sequence[OpenChunk], limit: int) -> bool:
-    """Tell whether the window that is prepared may be in doubt, too."""
-    pushes = len(chunk.next.pushes) if chunk.next else 0
-    own = sum(other.in_doubt() for other in chunks if _key(other) == _key(chunk))
-    if pushes + sum(other.in_doubt() for other in chunks) > limit:
-        return False
-    # Each may have one window at least: its part may be smaller than a window is.
-    return not own or own + pushes <= in_doubt_part(chunk, chunks, limit)
+    def __init__(self, chunks: Sequence[OpenChunk], limit: int) -> None:
+        self._limit = limit
+        self._weights = {_key(chunk): _weight(chunk) for chunk in chunks}
+        self._weight = sum(self._weights.values())
+        self._doubts: Counter[_Key] = Counter()
+        for chunk in chunks:
+            self._doubts[_key(chunk)] += chunk.in_doubt()
+        self._doubt = self._doubts.total()
 
+    @property
+    def room(self) -> int:
+        """How many more may be in doubt in all."""
+        return self._limit - self._doubt
 
-def has_streams(window: Window, chunks: Sequence[OpenChunk], streams: int) -> bool:
-    """Tell whether a provider's gateway has room for a window; one at a time it always has."""
-    taken = sum(
-        len(other.unanswered)
-        for chunk in chunks
-        for other in chunk.departed
-        if other.provider is window.provider
-    )
-    return not taken or taken + len(window.pushes) <= streams
+    def part(self, chunk: OpenChunk) -> int:
+        """Return how many pushes the chunk's message may have in doubt, beside the others."""
+        share = max(_LEAST_PART, _weight(chunk) / max(_weight(chunk), self._weight))
+        return max(1, int(self._limit * share))
+
+    def is_scarce(self, chunk: OpenChunk) -> bool:
+        """Tell whether little room is left, for all or for the chunk's message."""
+        part = self.part(chunk)
+        left = part - self._doubts[_key(chunk)]
+        return self.room < self._limit * _SCARCE_SHARE or left < part * _SCARCE_SHARE
+
+    def has_room(self, chunk: OpenChunk) -> bool:
+        """Tell whether the window that is prepared may be in doubt, too."""
+        pushes = len(chunk.next.pushes) if chunk.next else 0
+        own = self._doubts[_key(chunk)]
+        if pushes > self.room:
+            return False
+        # Each may have one window at least: its part may be smaller than a window is.
+        return not own or own + pushes <= self.part(chunk)
+
+    def add(self, chunk: OpenChunk, pushes: int) -> None:
+        """Count pushes of the chunk that are in doubt from now on."""
+        self._doubts[_key(chunk)] += pushes
+        self._doubt += pushes
 
 
 def horizon_seconds(chunk: OpenChunk, chunks: Sequence[OpenChunk], now: float) -> float:
@@ -75,7 +99,7 @@ def horizon_seconds(chunk: OpenChunk, chunks: Sequence[OpenChunk], now: float) -
     return _CROWDED_HORIZON_SECONDS if is_served else HORIZON_SECONDS
 
 
-def _key(chunk: OpenChunk) -> tuple[int, int]:
+def _key(chunk: OpenChunk) -> _Key:
     return chunk.lease.message.app_id, chunk.lease.message.id
 
 

@@ -42,6 +42,11 @@ class Window:
     # On their way, by the identity of what was handed to the provider.
     unanswered: dict[int, Addressed] = field(default_factory=dict)
     delayed: Sequence[Retried] = ()  # those whose registration has to wait
+    size: int = 0  # how many pushes left with it
+
+    def let_go(self) -> None:
+        """Keep no payloads but those that are unanswered: the last answers may take their time."""
+        self.pushes = ()
 
     def decided(self) -> list[Decision]:
         """Return what was decided while preparing; it holds once the window's intent does."""
@@ -50,9 +55,7 @@ class Window:
 
     def is_closed(self, now: float) -> bool:
         """Tell whether the next window may open, although stragglers may be missing."""
-        return (
-            self.answered >= CLOSE_SHARE * len(self.pushes) or now - self.sent_at >= CLOSE_SECONDS
-        )
+        return self.answered >= CLOSE_SHARE * self.size or now - self.sent_at >= CLOSE_SECONDS
 
 
 def window_size(limit: int, rate_per_second: float | None, room: int) -> int:

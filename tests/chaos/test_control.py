@@ -61,12 +61,12 @@ def test_pause_resume_and_cancel(stage: Stage, rate: float | None) -> None:
 
 @pytest.mark.parametrize("stage", [_WIDE], indirect=True)
 def test_a_cancel_reaches_what_waits_for_a_slow_gateway(stage: Stage) -> None:
-    stage.add_devices(1_800)
+    stage.add_devices(3_600)
     stage.scene.sandbox.control.profile(latency=2_000)
     stage.crew.start()
     message_id = stage.send()
 
-    stage.wait_accepted(1_200)
+    stage.wait_accepted(2_000)
     cancelled_after = seconds_until_last_push(stage, control(stage, message_id, "cancel"))
     books = stage.wait_end(message_id)
 

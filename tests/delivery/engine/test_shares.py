@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.shares import has_room, horizon_seconds, in_doubt_part, slots_taken
+from delivery.engine.shares import Shares, horizon_seconds, slots_taken
 from delivery.engine.window import Addressed, Window
 from delivery.pacing.gcra import HORIZON_SECONDS
 from tests.delivery.engine.chunks import NO_PROVIDER, NO_PUSH, lease_of
@@ -55,32 +55,51 @@ def ready(chunk: OpenChunk, pushes: int) -> OpenChunk:
 def test_alone_a_message_may_have_all_in_doubt() -> None:
     chunks = [ready(doubt(chunk_of(1), 300), 500), doubt(chunk_of(1), 200)]
 
-    assert has_room(chunks[0], chunks, 1_000)
-    assert not has_room(chunks[0], chunks, 999)
+    assert Shares(chunks, 1_000).has_room(chunks[0])
+    assert not Shares(chunks, 999).has_room(chunks[0])
+    assert Shares(chunks, 1_000).room == 500
 
 
 def test_messages_share_what_may_be_in_doubt_by_weight() -> None:
     light, heavy = doubt(chunk_of(1), 100), doubt(chunk_of(2, weight=3), 700)
-    chunks = [light, heavy, chunk_of(2, weight=3)]
+    shares = Shares([light, heavy, chunk_of(2, weight=3)], 2_000)
 
-    assert in_doubt_part(light, chunks, 2_000) == 500
-    assert in_doubt_part(heavy, chunks, 2_000) == 1_500
-    assert has_room(ready(light, 400), chunks, 2_000)
-    assert not has_room(ready(light, 401), chunks, 2_000)
+    assert (shares.part(light), shares.part(heavy)) == (500, 1_500)
+    assert shares.has_room(ready(light, 400))
+    assert not shares.has_room(ready(light, 401))
 
 
 def test_however_many_there_are_each_may_send_something() -> None:
     chunks = [ready(chunk_of(number), 100) for number in range(30)]
+    shares = Shares(chunks, 800)
 
-    assert {in_doubt_part(chunk, chunks, 800) for chunk in chunks} == {100}
-    assert all(has_room(chunk, chunks, 800) for chunk in chunks)
+    assert {shares.part(chunk) for chunk in chunks} == {100}
+    assert all(shares.has_room(chunk) for chunk in chunks)
 
 
 def test_a_window_larger_than_its_part_goes_when_nothing_else_of_its_message_is_in_doubt() -> None:
     chunks = [ready(chunk_of(1), 300), chunk_of(2)]
 
-    assert has_room(chunks[0], chunks, 400)
-    assert not has_room(doubt(chunks[0], 1), chunks, 400)
+    assert Shares(chunks, 400).has_room(chunks[0])
+    assert not Shares([doubt(chunks[0], 1), chunks[1]], 400).has_room(chunks[0])
+
+
+def test_what_begins_within_a_turn_takes_room_at_once() -> None:
+    first, second = ready(chunk_of(1), 300), ready(chunk_of(2), 300)
+    shares = Shares([first, second], 500)
+
+    shares.add(first, 300)
+
+    assert shares.room == 200
+    assert not shares.has_room(second)
+
+
+def test_room_is_scarce_for_all_or_for_one_message() -> None:
+    greedy, modest = doubt(chunk_of(1), 400), chunk_of(2)
+
+    assert Shares([greedy, modest], 1_000).is_scarce(greedy)
+    assert not Shares([greedy, modest], 1_000).is_scarce(modest)
+    assert Shares([greedy, modest], 500).is_scarce(modest)
 
 
 def test_alone_a_message_takes_permits_as_far_ahead_as_there_are() -> None:
