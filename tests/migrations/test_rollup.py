@@ -1,0 +1,62 @@
+"""Version 0014: on a filled database, and while somebody writes events."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from api.services.pair import Urls
+from tests.migrations.stepping import database_at, engine_of, migrate_to, version_of
+
+_FILLED = """
+INSERT INTO app (public_id, name, identity_secret) VALUES ('app_1', 'app', '\\x00');
+CREATE TABLE event_2021 PARTITION OF event FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+INSERT INTO event (app_id, person_id, uuid, name, at)
+SELECT id, n % 7, gen_random_uuid(), 'seen', '2021-01-01T00:00:00Z'::timestamptz
+       + make_interval(hours => n) FROM app, generate_series(1, 300) AS n;
+"""
+_DIFFERENT = """
+WITH counted AS (
+    SELECT app_id, person_id, name, (at AT TIME ZONE 'UTC')::date AS day, count(*) AS events,
+           min(at) AS first_at, max(at) AS last_at FROM event GROUP BY 1, 2, 3, 4),
+written AS (SELECT app_id, person_id, name, day, events, first_at, last_at FROM event_day)
+SELECT count(*) FROM ((TABLE counted EXCEPT TABLE written)
+                      UNION ALL (TABLE written EXCEPT TABLE counted)) AS d
+"""
+
+
+@pytest.fixture
+def at_0013(urls: Urls) -> Iterator[str]:
+    """A filled database of the version before."""
+    with database_at(urls.database_url, "0013") as url:
+        with engine_of(url).begin() as filled:
+            filled.execute(text(_FILLED))
+        yield url
+
+
+def test_what_is_there_is_counted_and_what_comes_is_added(at_0013: str) -> None:
+    migrate_to(at_0013, "0014")
+
+    with engine_of(at_0013).begin() as connection:
+        before = connection.scalar(text(_DIFFERENT))
+        connection.execute(
+            text(
+                "INSERT INTO event (app_id, person_id, uuid, name, at) SELECT app_id, person_id,"
+                " gen_random_uuid(), name, at - interval '1 second' FROM event"
+            )
+        )
+        after = connection.scalar(text(_DIFFERENT))
+        events = connection.scalar(text("SELECT sum(events) FROM event_day"))
+    assert (before, after, events) == (0, 0, 600)
+
+
+def test_it_gives_up_soon_while_somebody_writes_and_changes_nothing(at_0013: str) -> None:
+    engine = engine_of(at_0013)
+    with engine.connect() as busy:
+        busy.execute(text("LOCK TABLE event IN ROW EXCLUSIVE MODE"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate_to(at_0013, "0014")
+
+    assert version_of(engine) == "0013"
+    migrate_to(at_0013, "0014")
