@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
 
+# What a lease must have beside its margin.
+_SENDING_SECONDS = 2.0
 _CLONE = Path(__file__).resolve().parents[1]
 
 
@@ -15,7 +17,12 @@ class Settings(BaseSettings):
     """The settings of one process; docs/reference/settings.md lists them all."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CARILLON_", env_file=_CLONE / ".env", frozen=True, extra="ignore"
+        env_prefix="CARILLON_",
+        env_file=_CLONE / ".env",
+        frozen=True,
+        extra="ignore",
+        # An endless ramp never ends, an endless lease is nobody's to take over.
+        allow_inf_nan=False,
     )
 
     environment: Literal["development", "staging", "production"] = "development"
@@ -57,7 +64,23 @@ class Settings(BaseSettings):
     retry_floor_seconds: float = Field(default=10.0, gt=0)
     retry_ceiling_seconds: float = Field(default=3_600.0, gt=0)
     max_attempts: int = Field(default=8, ge=1)
+    guard_share: float = Field(default=0.5, gt=0, le=1)
+    guard_answers: int = Field(default=200, ge=1)
+    guard_seconds: float = Field(default=60.0, ge=1)
     idempotency_hours: int = Field(default=24, ge=1)
+
+    ingest_writers: int = Field(default=4, ge=1, le=100)
+    ingest_queue_items: int = Field(default=40_000, ge=1)
+    ingest_queue_bytes: int = Field(default=64_000_000, ge=1_000)
+    ingest_lock_seconds: float = Field(default=5.0, gt=0)
+    event_names_limit: int = Field(default=1_000, ge=1)
+    event_key_days: int = Field(default=30, ge=1)
+    outbox_days: int = Field(default=7, ge=1)
+
+    attribute_names_limit: int = Field(default=1_000, ge=1, le=10_000)
+    person_history_days: int = Field(default=400, ge=1)
+    merge_undo_hours: int = Field(default=24, ge=1, le=720)
+    rule_timeout_seconds: float = Field(default=5.0, ge=0.001, le=600)
 
     import_max_bytes: int = Field(default=2_000_000_000, ge=1)
     import_slice_lines: int = Field(default=5_000, ge=1, le=50_000)
@@ -67,10 +90,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _leases_outlast_their_margin(self) -> Self:
-        if self.lease_seconds <= self.lease_margin_seconds:
+        # With less than a second left no window begins to leave (delivery/engine/sender.py).
+        if self.lease_seconds < self.lease_margin_seconds + _SENDING_SECONDS:
             raise ValueError(
-                "CARILLON_LEASE_SECONDS must be longer than CARILLON_LEASE_MARGIN_SECONDS, "
-                "or no worker ever has time to send"
+                "CARILLON_LEASE_SECONDS must be at least two seconds longer than "
+                "CARILLON_LEASE_MARGIN_SECONDS, or no worker ever has time to send"
             )
         return self
 

@@ -77,4 +77,9 @@ class Paused:
     platforms: tuple[str, ...] = ()
 
 
-Outcome = Accepted | Gone | Rejected | Retry | Unknown | Paused
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Taken back before anything of it was written: no attempt, and free to be sent again."""
+
+
+Outcome = Accepted | Gone | Rejected | Retry | Unknown | Paused | Withdrawn

@@ -1,6 +1,6 @@
 """What travels through delivery: a notification, a push to one target, a provider."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -107,6 +107,20 @@ class Provider(Protocol):
         """Start all of `pushes`; `report` is called exactly once for each, now or while pumping.
 
         Never raises for one bad device. No byte is written later than `timeout_seconds` from now.
+        """
+        ...
+
+    def unwritten(self) -> Collection[Report]:
+        """Return the `report` of all pushes of which nothing was written.
+
+        Others on the same transport may be among them.
+        """
+        ...
+
+    def withdraw(self, report: Report) -> None:
+        """Take back those pushes of one `send` of which nothing was written.
+
+        They are reported as `Withdrawn`, now or while pumping; the others go on.
         """
         ...
 

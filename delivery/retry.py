@@ -28,5 +28,10 @@ def delay_seconds(
 
 
 def is_exhausted(rules: RetryRules, attempt: int, first_attempt_age_seconds: float) -> bool:
-    """Tell whether the attempts or the hour are used up."""
-    return attempt >= rules.max_attempts or first_attempt_age_seconds >= rules.ceiling_seconds
+    """Tell whether the attempts or the hour are used up.
+
+    The hour begins with the first attempt that the gateway answered, however long its chunk had
+    waited before: for its rate, for somebody to resume it, or for a gateway that was away.
+    """
+    is_late = attempt > 1 and first_attempt_age_seconds >= rules.ceiling_seconds
+    return attempt >= rules.max_attempts or is_late

@@ -36,6 +36,9 @@ app = Table(
     Column("identity_secret", LargeBinary, nullable=False),
     # Its share of the workers beside other apps.
     Column("weight", Integer, nullable=False, server_default=text("1")),
+    # What holds for people who have said neither yes nor no.
+    Column("push_by_default", Boolean, nullable=False, server_default=text("true")),
+    Column("analytics_by_default", Boolean, nullable=False, server_default=text("true")),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
 )
 
@@ -59,9 +62,22 @@ credential = Table(
     Column("quota_per_minute", Integer),
     Column("learned_share", Double),  # of the quota, after a 429
     Column("learned_at", _MOMENT),
+    # While it is paused: since when, and when it is tried again for the how many-th time.
+    Column("paused_at", _MOMENT),
+    Column("probe_at", _MOMENT),
+    Column("probes", Integer, nullable=False, server_default=text("0")),
+    # Platforms of the project whose own service refuses it; they wait until then.
+    Column("held_platforms", ARRAY(Text)),
+    Column("hold_reason", Text),
+    Column("hold_text", Text),
+    Column("held_until", _MOMENT),
+    Column("holds", Integer, nullable=False, server_default=text("0")),
+    # Until then whoever resumed it answers for what the gateway says of tokens.
+    Column("guard_rests_until", _MOMENT),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("app_id", "id"),
+    Index("credential_probe_idx", "probe_at", postgresql_where=text("state = 'paused'")),
 )
 
 device = Table(
@@ -107,6 +123,7 @@ target = Table(
     Column("topic", Text),
     Column("state", Text, nullable=False, server_default="active"),  # active, suspect, retired
     Column("state_reason", Text),
+    Column("suspect_credential_id", BigInteger),  # with which it was refused
     Column("registered_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("app_id", "id"),
@@ -115,6 +132,25 @@ target = Table(
     ),
     Index("target_token_idx", "app_id", "provider", "token_hash", unique=True),
     Index("target_device_idx", "app_id", "device_id", "provider", "kind", unique=True),
+    # Holds all that hygiene counts by: then most of the table needs no look.
+    Index(
+        "target_ended_idx",
+        "app_id",
+        "state",
+        "suspect_credential_id",
+        "provider",
+        "environment",
+        "state_reason",
+        postgresql_where=text("state <> 'active'"),
+    ),
+    # Which devices are alive, read from the index alone.
+    Index(
+        "target_live_idx",
+        "app_id",
+        "device_id",
+        "provider",
+        postgresql_where=text("state <> 'retired'"),
+    ),
 )
 
 message = Table(
@@ -159,6 +195,14 @@ message = Table(
     ),
     Index("message_recent_idx", "app_id", "created_at"),
     Index("message_replay_idx", "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
+    # Which newer ones there are with the same collapse id.
+    Index(
+        "message_collapse_idx",
+        "app_id",
+        "collapse_id",
+        "id",
+        postgresql_where=text("collapse_id IS NOT NULL"),
+    ),
     # From the id of a delivery to its message: `message_tag` of core/ids.py.
     Index(
         "message_delivery_idx",

@@ -1,6 +1,6 @@
 """How requests reach a gateway: the contract of a transport, whatever library carries it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -84,8 +84,9 @@ class NotProcessed:
 
     `fault` is `connect` (no connection), `certificate` (one side does not trust the other's),
     `refused` (by the gateway), `unsent` (never written whole), `too_large` (its headers are
-    over the gateway's limit) or `unsupported` (the transport's library can not say it). `debug`
-    is what a gateway said with its GOAWAY.
+    over the gateway's limit), `unsupported` (the transport's library can not say it) or
+    `withdrawn` (as was asked, before anything was written). `debug` is what a gateway said with
+    its GOAWAY.
     """
 
     fault: str
@@ -129,6 +130,17 @@ class Transport(Protocol):
 
     def in_flight(self) -> int:
         """Return how many requests have no result yet."""
+        ...
+
+    def unwritten(self) -> Collection[Done]:
+        """Return the `done` of each request of which, as far as is known, nothing was written."""
+        ...
+
+    def withdraw(self, is_meant: Callable[[Done], bool]) -> None:
+        """End the requests that are meant and of which nothing was written, as `withdrawn`.
+
+        The result comes as all do; what has begun to leave goes on.
+        """
         ...
 
     def close(self) -> None:

@@ -19,10 +19,12 @@ class AppRow:
     public_id: str
     name: str
     weight: int
+    push_by_default: bool
+    analytics_by_default: bool
     created_at: datetime
 
 
-_COLUMNS = (app.c.id, app.c.public_id, app.c.name, app.c.weight, app.c.created_at)
+_COLUMNS = tuple(app.c[name] for name in AppRow.__dataclass_fields__)
 
 
 def add(connection: Connection, public_id: str, name: str, identity_secret: bytes) -> AppRow:

@@ -30,7 +30,8 @@ class Lease:
     """A chunk held by this worker, as it was when claimed.
 
     Position i is the recipient (person_ids[i], device_ids[i]); `open` are positions below
-    `intended` without an end: after a crash they are in doubt.
+    `intended` without an end: after a crash they are in doubt. A chunk is abandoned when whoever
+    held it before never handed it back.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Lease:
     cursor: int
     fence: int
     wait_reason: str | None = None  # why it was handed on before, if it was
+    is_abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """One recipient goes on in a new chunk."""
+    """One recipient goes on in a new chunk; in doubt if a gateway may have it already."""
 
     position: int
     delay_seconds: float
     reason: str
     attempt: int
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,17 @@ class TargetVerdict:
 
 @dataclass(frozen=True, slots=True)
 class CredentialVerdict:
-    """A credential stops: paused until somebody acts, or its project is frozen for some seconds.
+    """A credential stops: paused until it works again, or its project is frozen for some seconds.
 
-    `slow_down` tells that the gateway wants less, not only later.
+    `slow_down` tells that the gateway wants less, not only later. With `platforms` these alone
+    are put on hold, in the whole project.
     """
 
     reason: str
     words: str
     freeze_seconds: float | None = None
     slow_down: bool = False
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,17 +39,8 @@ _RELEASE = _ADVANCE.replace(
             THEN clock_timestamp() + make_interval(secs => CAST(%(due)s AS float8))
             ELSE due_at END""",
 )
-# Nothing is written unless the chunk was held: both inserts ask what its change returned. No ON
-# CONFLICT: fence and cursor rule a repeat out, so a second row of a recipient is a defect, and
-# the unique index must say so. Arrays cost PostgreSQL what COPY costs it, and spare its round
-# trips (docs/performance.md).
-_ENDS = """,
-ended AS (
-    INSERT INTO ledger (app_id, day, message_id, device_id, person_id, state, reason, gateway,
-                        attempt)
-    SELECT %(app_id)s, CAST(%(day)s AS date), %(message_id)s, e.device_id, e.person_id, e.state,
-           e.reason, e.gateway, %(attempt)s
-    FROM (SELECT a.device_id, a.person_id, %(accepted)s AS state, NULL AS reason,
+_OUTCOMES = """
+         (SELECT a.device_id, a.person_id, %(accepted)s AS state, NULL AS reason,
                  nullif(a.gateway_id, '') AS gateway
           FROM unnest(CAST(%(accepted_devices)s AS int8[]), CAST(%(accepted_people)s AS int8[]),
                       CAST(%(gateway_ids)s AS text[])) AS a(device_id, person_id, gateway_id)
@@ -57,14 +48,38 @@ ended AS (
           SELECT o.* FROM unnest(
               CAST(%(devices)s AS int8[]), CAST(%(people)s AS int8[]), CAST(%(states)s AS text[]),
               CAST(%(reasons)s AS text[]), CAST(%(gateways)s AS text[])) AS o) AS e
+"""
+# Nothing is written unless the chunk was held: both inserts ask what its change returned. No ON
+# CONFLICT: fence and cursor rule a repeat out, so a second row of a recipient is a defect, and
+# the unique index must say so. Arrays cost PostgreSQL what COPY costs it, and spare its round
+# trips (docs/performance.md). What is told to others is put together only where somebody wants
+# to know: the inner query runs for the first row that needs it.
+_ENDS = """,
+ended AS (
+    INSERT INTO ledger (app_id, day, message_id, device_id, person_id, state, reason, gateway,
+                        attempt)
+    SELECT %(app_id)s, CAST(%(day)s AS date), %(message_id)s, e.device_id, e.person_id, e.state,
+           e.reason, e.gateway, %(attempt)s
+    FROM _OUTCOMES
     WHERE EXISTS (SELECT FROM held)),
 counted AS (
     INSERT INTO message_delta (app_id, message_id, state, reason, recipients)
     SELECT %(app_id)s, %(message_id)s, c.*
     FROM unnest(CAST(%(count_states)s AS text[]), CAST(%(count_reasons)s AS text[]),
                 CAST(%(counts)s AS int8[])) AS c
-    WHERE EXISTS (SELECT FROM held))
-"""
+    WHERE EXISTS (SELECT FROM held)),
+told AS (
+    INSERT INTO outbox (app_id, subscription_id, kind, facts)
+    SELECT s.app_id, s.id, 'delivery.ended', jsonb_build_object(
+        'message', m.public_id, 'is_test', m.is_test, 'results', (
+            SELECT jsonb_agg(jsonb_build_array(e.device_id, e.person_id, e.state, e.reason,
+                                               e.gateway, CAST(%(attempt)s AS integer)))
+            FROM _OUTCOMES))
+    FROM outbox_subscription s
+    JOIN message m ON m.app_id = s.app_id AND m.id = %(message_id)s
+    WHERE s.app_id = %(app_id)s AND 'delivery.ended' = ANY(s.kinds)
+      AND EXISTS (SELECT FROM held))
+""".replace("_OUTCOMES", _OUTCOMES.strip())
 _WAS_HELD = "SELECT count(*) FROM held"
 _Values = dict[str, object]
 

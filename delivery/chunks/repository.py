@@ -100,7 +100,8 @@ chosen AS MATERIALIZED (
     FROM placed p JOIN app a ON a.id = p.app_id
     ORDER BY turn, due_at, id LIMIT 4 * :limit),
 best AS (
-    SELECT c.app_id, c.id, c.message_id, c.credential_id
+    SELECT c.app_id, c.id, c.message_id, c.credential_id,
+           c.lease_until IS NOT NULL AS is_abandoned
     FROM chosen p JOIN chunk c ON c.app_id = p.app_id AND c.id = p.id
     WHERE {_IS_FREE}
     ORDER BY p.turn, p.due_at, p.id LIMIT :limit
@@ -116,6 +117,7 @@ CROSS JOIN LATERAL (
 WHERE c.app_id = b.app_id AND c.id = b.id
 RETURNING c.app_id, c.id, c.message_id, c.credential_id, c.attempt, c.first_attempt_at,
     c.device_ids, c.person_ids, c.intended, c.open, c.cursor, c.fence, c.wait_reason,
+    b.is_abandoned,
     k.updated_at AS credential_updated_at,
     m.public_id, m.day, m.policy, m.content, m.collapse_id, m.priority, m.rate_per_second,
     m.lane, m.weight, m.expires_at, coalesce(m.started_at, m.created_at)
@@ -182,6 +184,7 @@ def _lease(row: Row[Any]) -> Lease:
         cursor=row.cursor,
         fence=row.fence,
         wait_reason=row.wait_reason,
+        is_abandoned=row.is_abandoned,
     )
 
 

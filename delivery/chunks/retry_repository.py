@@ -9,10 +9,12 @@ from delivery.chunks.chunk import Lease, Step
 
 _NEW_CHUNK = """
 INSERT INTO chunk (app_id, message_id, credential_id, lane, attempt, first_attempt_at,
-                   wait_reason, device_ids, person_ids, remaining, due_at)
-SELECT m.app_id, m.id, %(credential_id)s, m.lane, %(attempt)s, %(first_attempt_at)s,
+                   wait_reason, device_ids, person_ids, remaining, intended, open, due_at)
+SELECT m.app_id, m.id, %(credential_id)s, m.lane, %(attempt)s,
+       coalesce(%(first_attempt_at)s, clock_timestamp()),
        CAST(%(reason)s AS text), CAST(%(device_ids)s AS int8[]), CAST(%(person_ids)s AS int8[]),
-       %(size)s, clock_timestamp() + make_interval(secs => %(delay)s)
+       %(size)s, %(intended)s, CAST(%(open)s AS int4[]),
+       clock_timestamp() + make_interval(secs => %(delay)s)
 FROM message m WHERE m.app_id = %(app_id)s AND m.id = %(message_id)s
 """
 _AND_KEPT = f"""
@@ -24,25 +26,38 @@ FROM made, unnest(CAST(%(device_ids)s AS int8[])) AS d(id)
 """  # noqa: S608 - both texts are ours.
 
 
+Group = tuple[int, int, str, bool]  # attempt, delay in seconds, reason, in doubt
+
+
+def groups_of(step: Step) -> dict[Group, list[int]]:
+    """Return the positions that share a new chunk: those that wait alike. Pure."""
+    groups: dict[Group, list[int]] = {}
+    for retry in step.retried:
+        # Whole seconds keep the chunks few.
+        delay = max(0, round(retry.delay_seconds))
+        key = (retry.attempt, delay, retry.reason, retry.in_doubt)
+        groups.setdefault(key, []).append(retry.position)
+    return groups
+
+
 def insert_retries(connection: psycopg.Connection[Any], lease: Lease, step: Step) -> None:
     """Move the recipients that go on into new chunks, and keep why."""
-    # Recipients that wait alike share one chunk; whole seconds keep the chunks few.
-    groups: dict[tuple[int, int, str], list[int]] = {}
-    for retry in step.retried:
-        key = (retry.attempt, max(0, round(retry.delay_seconds)), retry.reason)
-        groups.setdefault(key, []).append(retry.position)
-    for (attempt, delay, reason), positions in groups.items():
+    for (attempt, delay, reason, in_doubt), positions in groups_of(step).items():
+        # The chunk may have been claimed hours ago, and these recipients tried only now.
         values = {
             "app_id": lease.message.app_id,
             "day": lease.message.day,
             "message_id": lease.message.id,
             "credential_id": lease.credential_id,
-            "first_attempt_at": lease.first_attempt_at,
+            "first_attempt_at": None if lease.attempt == 1 < attempt else lease.first_attempt_at,
             "attempt": attempt,
             "failed_attempt": lease.attempt,
             "reason": storable(reason),
             "delay": delay,
             "size": len(positions),
+            # Whoever may have it already is open from the start, as after a crash.
+            "intended": len(positions) if in_doubt else 0,
+            "open": numbers(range(len(positions)) if in_doubt else ()),
             "device_ids": numbers([lease.device_ids[position] for position in positions]),
             "person_ids": numbers([lease.person_ids[position] for position in positions]),
         }

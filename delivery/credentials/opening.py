@@ -28,21 +28,25 @@ def provider_opener(
         version = lease.credential_updated_at
         known = opened.get(lease.credential_id)
         if known is None or known[0] != version:
-            found = _open(database, box, lease)
+            ids = lease.message.app_id, lease.credential_id
+            found = open_credential(database, box, *ids)
             known = opened[lease.credential_id] = (version, found)
         return providers.for_credential(known[1], version)
 
     return provider_for
 
 
-def _open(database: Engine, box: SecretBox, lease: Lease) -> Credential:
+def open_credential(
+    database: Engine, box: SecretBox, app_id: int, credential_id: int
+) -> Credential:
+    """Read and unseal a credential; raises `CarillonError` when it can not be opened."""
     with database.connect() as connection:
-        row = repository.find_by_id(connection, lease.message.app_id, lease.credential_id)
+        row = repository.find_by_id(connection, app_id, credential_id)
     if row is None:
         raise NotFoundError
     return Credential(
         id=row.id,
-        app_id=lease.message.app_id,
+        app_id=app_id,
         provider=row.provider,
         kind=row.kind,
         environment=row.environment,

@@ -28,6 +28,13 @@ class CredentialRow:
     reason: str | None
     reason_text: str | None
     frozen_until: datetime | None
+    paused_at: datetime | None
+    probe_at: datetime | None
+    held_platforms: list[str] | None
+    hold_reason: str | None
+    hold_text: str | None
+    held_until: datetime | None
+    guard_rests_until: datetime | None
     quota_per_minute: int | None
     created_at: datetime
     updated_at: datetime

@@ -5,14 +5,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from core.errors import ConflictError, FieldError, InvalidPayloadError, NotFoundError
+from core.errors import (
+    ConflictError,
+    FieldError,
+    InvalidPayloadError,
+    NotFoundError,
+    SettingsError,
+)
 from core.ids import new_public_id
 from core.secrets import SecretBox
 from core.settings import Settings
-from delivery.credentials import repository
+from delivery.credentials import repository, standing_repository
 from delivery.credentials.repository import CredentialRow
+from delivery.guard import repository as guard
+from delivery.guard.rules import FLEET_GUARD
+
+_TRUST_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +84,34 @@ def change(
     return repository.change(connection, app_id, row.id, values) if values else row
 
 
-def resume(connection: Connection, app_id: int, public_id: str) -> CredentialRow:
-    """Let a paused credential send again; an active one stays as it is."""
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Who lets a credential go on; `trusts` what the gateway says of tokens, for a day."""
+
+    actor: str
+    trusts: bool = False
+
+
+def resume(connection: Connection, app_id: int, public_id: str, given: Resumption) -> CredentialRow:
+    """Let a credential send again, and platforms of its project; an active one stays as it is.
+
+    If the guard had paused it, nothing that was said of its tokens until now remains.
+    """
     row = _lock_living(connection, app_id, public_id)
-    if row.state == "active":
-        return row
-    values = {"state": "active", "reason": None, "reason_text": None}
-    return repository.change(connection, app_id, row.id, values)
+    values: dict[str, Any] = {}
+    if row.held_platforms is not None:
+        standing_repository.release(connection, app_id, row.id, given.actor)
+        values |= {"holds": 0}
+    if row.state == "paused":
+        if row.reason == FLEET_GUARD:
+            guard.restore(connection, row.id)
+            guard.forget(connection, app_id, row.id)
+        standing_repository.note_resumed(connection, app_id, row.id, given.actor)
+        values |= {"state": "active", "reason": None, "reason_text": None, "probes": 0}
+        values |= {"paused_at": None, "probe_at": None}
+    if given.trusts:
+        values["guard_rests_until"] = sa.func.now() + sa.text(f"interval '{_TRUST_HOURS} hours'")
+    return repository.change(connection, app_id, row.id, values) if values else row
 
 
 def retire(connection: Connection, app_id: int, public_id: str) -> None:
@@ -89,10 +121,16 @@ def retire(connection: Connection, app_id: int, public_id: str) -> None:
 
 
 def public_facts(box: SecretBox, row: CredentialRow) -> dict[str, str]:
-    """Return what of a secret is no secret: the ids of an APNs token key."""
+    """Return what of a secret is no secret: the ids of an APNs token key.
+
+    Nothing where it can not be opened: that must not hide the credential, nor why it is paused.
+    """
     if row.kind != "token":
         return {}
-    secret = orjson.loads(box.decrypt(row.sealed))
+    try:
+        secret = orjson.loads(box.decrypt(row.sealed))
+    except SettingsError:
+        return {}
     return {"key_id": secret["key_id"], "team_id": secret["team_id"]}
 
 

@@ -15,15 +15,16 @@ from delivery.dead_letters.dead_letter import (
 )
 from delivery.messages.message import Message
 
-# The states stand in the text, so that the index of dead letters alone is read. A message ends at
-# most a day after the day it is kept under, which spares the other months.
+# The states stand in the text, so that the index of dead letters alone is read. A recipient ends at
+# most a day after the day it is kept under, or when an installation that stood still goes on: a
+# month is allowed for that, which spares the other months.
 _STATES = ", ".join(f"'{name}'" for name in DEAD_STATE_NAMES)
 _DEAD = f"""l.app_id = :app_id AND l.state IN ({_STATES})
     AND (CAST(:dead_message_id AS bigint) IS NULL OR l.message_id = :dead_message_id)
     AND (CAST(:dead_state AS text) IS NULL OR l.state = :dead_state)
     AND (CAST(:dead_reason AS text) IS NULL OR l.reason = :dead_reason)
     AND (CAST(:dead_since AS timestamptz) IS NULL
-         OR (l.at >= :dead_since AND l.day >= CAST(CAST(:dead_since AS timestamptz) AS date) - 2))
+         OR (l.at >= :dead_since AND l.day >= CAST(CAST(:dead_since AS timestamptz) AS date) - 31))
     AND (CAST(:dead_until AS timestamptz) IS NULL
          OR (l.at < :dead_until AND l.day <= CAST(CAST(:dead_until AS timestamptz) AS date)))
     AND (CAST(:dead_provider AS text) IS NULL OR EXISTS (
@@ -35,17 +36,26 @@ SELECT l.state, l.reason, count(*) AS recipients, count(DISTINCT l.message_id) A
 FROM ledger l WHERE {_DEAD}
 GROUP BY l.state, l.reason ORDER BY recipients DESC, l.state, l.reason
 """  # noqa: S608  All parts are ours.
-# Who had it replayed once is found among the dead letters of that replay, if it failed again. A
-# device that has changed hands must not show what was meant for somebody else.
+# To whom a replay sent it is found among the dead letters of that replay, if it failed again; whom
+# it suppressed, cancelled perhaps, was not sent to. They are joined: behind an anti join PostgreSQL
+# expects nobody to be left, and the cut then looks every device up by itself. A device that has
+# changed hands must not show what was meant for somebody else.
 _DEVICES = f"""
 SELECT l.device_id AS id FROM ledger l
 JOIN device d ON d.app_id = :app_id AND d.id = l.device_id
+LEFT JOIN person_successor f ON f.app_id = :app_id AND f.person_id = l.person_id
+LEFT JOIN (
+    SELECT again.device_id, true AS was_sent FROM message r
+    JOIN ledger again ON again.app_id = r.app_id AND again.message_id = r.id AND again.day = r.day
+    WHERE r.app_id = :app_id AND r.replay_of = :dead_public_id AND again.device_id IS NOT NULL
+      AND again.state <> 'suppressed') s ON s.device_id = l.device_id
 WHERE {_DEAD} AND l.day = :dead_day
-  AND (l.person_id IS NULL OR l.person_id = d.person_id)
-  AND NOT EXISTS (
-      SELECT FROM message r JOIN ledger again ON again.app_id = r.app_id
-          AND again.message_id = r.id AND again.device_id = l.device_id AND again.day = r.day
-      WHERE r.app_id = :app_id AND r.replay_of = :dead_public_id)
+  AND (l.person_id IS NULL OR l.person_id = d.person_id OR f.into_id = d.person_id)
+  AND s.was_sent IS NOT TRUE
+"""  # noqa: S608  All parts are ours.
+_COUNT = f"""
+SELECT count(*) AS dead_letters
+FROM (SELECT FROM ledger l WHERE {_DEAD} AND l.day = :dead_day LIMIT :limit) f
 """  # noqa: S608  All parts are ours.
 
 
@@ -83,13 +93,18 @@ def _named(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {f"dead_{name}": value for name, value in values.items()}
 
 
-def count_devices(
-    connection: Connection, app_id: int, audience: Mapping[str, Any], limit: int
-) -> int:
-    """Count the devices of a stored audience, up to `limit`."""
+def count(connection: Connection, app_id: int, audience: Mapping[str, Any], limit: int) -> int:
+    """Count the dead letters of a stored audience, replayed or not, up to `limit`."""
+    _, values = devices_of(audience)
+    found = rows(connection, _COUNT, app_id=app_id, limit=limit, **values)
+    return int(found[0].dead_letters)
+
+
+def has_devices(connection: Connection, app_id: int, audience: Mapping[str, Any]) -> bool:
+    """Tell whether a stored audience has any device now."""
     sql, values = devices_of(audience)
-    counted = f"SELECT count(*) AS devices FROM (SELECT FROM ({sql}) d LIMIT :limit) f"  # noqa: S608
-    return int(rows(connection, counted, app_id=app_id, limit=limit, **values)[0].devices)
+    found = rows(connection, f"SELECT EXISTS ({sql}) AS has_devices", app_id=app_id, **values)
+    return bool(found[0].has_devices)
 
 
 def has_open_replay(connection: Connection, message: Message) -> bool:

@@ -1,6 +1,6 @@
 """The deliveries of one message in pages, each read by an index however large the message is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 from core.database import rows
 from delivery.messages.history import HistoryEntry
 from delivery.messages.message import Message
+from delivery.messages.progress import STOPPED, WAIT_REASON
+from delivery.messages.waiting import KILL_SWITCHES
 
 # Open ones come first: what ends while somebody turns the pages is then seen twice, not never.
 _STAGES = ("open", "device", "person")
@@ -31,23 +33,26 @@ class Listed:
     entry: HistoryEntry
 
 
-# Arrays are unpacked of as many chunks as the page can need.
-_OPEN = """
+# Arrays are unpacked of as many chunks as the page can need: each has somebody, but those of the
+# first may all have been on the page before.
+_OPEN = f"""
 WITH few AS (
     SELECT id, remaining FROM chunk
-    WHERE app_id = :app_id AND message_id = :message_id AND id >= :first ORDER BY id LIMIT :limit),
+    WHERE app_id = :app_id AND message_id = :message_id AND id >= :first
+    ORDER BY id LIMIT :limit + 1),
 enough AS (
     SELECT id FROM (SELECT id, sum(remaining) OVER (ORDER BY id) - remaining
                         - first_value(remaining) OVER (ORDER BY id) AS before FROM few) n
     WHERE before < :limit)
 SELECT c.id AS first, u.place AS second, u.device_id, u.person_id, 'pending' AS state,
-       c.wait_reason AS reason, NULL AS gateway, c.attempt, NULL AS at
+       {WAIT_REASON} AS reason, NULL AS gateway, c.attempt, NULL AS at
 FROM enough e JOIN chunk c ON c.app_id = :app_id AND c.id = e.id
+{STOPPED}
 CROSS JOIN LATERAL unnest(c.device_ids, c.person_ids) WITH ORDINALITY
     AS u(device_id, person_id, place)
 WHERE (u.place > c.intended OR u.place - 1 = ANY(c.open)) AND (c.id, u.place) > (:first, :second)
 ORDER BY c.id, u.place LIMIT :limit
-"""
+"""  # noqa: S608  All parts are ours.
 _ENDED = """
 SELECT l.{column} AS first, 0 AS second, l.device_id, l.person_id, l.state, l.reason, l.gateway,
        l.attempt, l.at
@@ -91,11 +96,17 @@ def _read(connection: Connection, message: Message, begin: Place, limit: int) ->
         message_id=message.id,
         first=begin.first,
         limit=limit,
-        **({"second": begin.second} if begin.stage == "open" else {"day": message.day}),
+        **_others(message, begin),
     )
     return [
         Listed(Place(begin.stage, row.first, row.second), _entry(message, row)) for row in found
     ]
+
+
+def _others(message: Message, begin: Place) -> Mapping[str, Any]:
+    if begin.stage == "open":
+        return {"second": begin.second, "state": message.state.value, **KILL_SWITCHES}
+    return {"day": message.day}
 
 
 def _entry(message: Message, row: Any) -> HistoryEntry:

@@ -23,13 +23,16 @@ SELECT public_id FROM message WHERE app_id = :app_id
 _RECIPIENT = f"""
 SELECT l.state, l.reason, l.gateway, l.attempt, l.at, l.device_id, l.person_id,
        CAST(NULL AS text) AS words, CAST(NULL AS timestamptz) AS due_at,
-       CAST(NULL AS timestamptz) AS first_attempt_at, false AS is_under_way
+       CAST(NULL AS timestamptz) AS first_attempt_at, false AS is_under_way, false AS is_held,
+       false AS awaits_permit
 FROM ledger l
 WHERE l.app_id = :app_id AND l.message_id = :message_id AND l.day = :day
   AND (l.device_id = :device_id OR (l.device_id IS NULL AND l.person_id = :person_id))
 UNION ALL
 SELECT 'pending', {WAIT_REASON}, NULL, c.attempt, NULL, u.device_id, u.person_id, {WAIT_WORDS},
-       c.due_at, c.first_attempt_at, u.place <= c.intended
+       c.due_at, c.first_attempt_at, u.place <= c.intended AND c.lease_until IS NOT NULL,
+       coalesce(c.lease_until > clock_timestamp(), false),
+       c.lease_until IS NULL AND c.wait_reason IS NULL AND c.due_at > clock_timestamp()
 FROM chunk c {STOPPED}
 CROSS JOIN LATERAL unnest(c.device_ids, c.person_ids) WITH ORDINALITY
     AS u(device_id, person_id, place)

@@ -39,4 +39,4 @@ def read_trace(connection: Connection, app_id: int, delivery_id: str) -> Traced:
     device_id = recipient.device_id
     tried = repository.list_attempts(connection, message, device_id) if device_id else ()
     found = trace.steps(message, recipient, tried)
-    return Traced(message, recipient, trace.summary(recipient), found)
+    return Traced(message, recipient, trace.summary(message, recipient), found)

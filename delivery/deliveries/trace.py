@@ -14,15 +14,27 @@ from delivery.messages.waiting import words_for
 from delivery.states import RecipientState
 
 PENDING = "pending"
-# What is found out before any text is filled in, and while it is.
-_BEFORE_RENDERING = {"no_permission", "suspect", "retired_before_send", "moved", "cancelled"}
+# What is found out when all texts are filled in. Any other suppression is found out before that,
+# or is why they could not be.
+_WHEN_RENDERED = {"too_large"}
+# With these nothing had left at the last try: it had no permit, or the gateway could not be had.
+_WITHOUT_PERMIT = {"collapse_budget"}
+_NOTHING_LEFT = {
+    "gateway_busy", "gateway_unreachable", "lease_short", "oauth_unavailable", "stream_refused",
+    "too_large", "unsupported",
+}  # fmt: skip
+# What the last step is called; else the gateway's answer is the end.
+_END_NAMES = {"unknown": "unanswered", "expired": "expired"}
+# Nobody knows whether the gateway has seen anything of these.
+_LOST_SIGHT = {"worker_lost", "no_outcome"}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """One recipient as it is now: ended, or open with what it waits for.
 
-    `is_under_way` tells that it may have left already, and that no answer is recorded yet.
+    `is_under_way` tells that it may have left already, and that no answer is recorded yet,
+    `is_held` that a worker has it in hand, and `awaits_permit` that it was put back until `due_at`.
     """
 
     state: str
@@ -36,6 +48,8 @@ class Recipient:
     due_at: datetime | None
     first_attempt_at: datetime | None
     is_under_way: bool
+    is_held: bool
+    awaits_permit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +72,29 @@ class Step:
     since: datetime | None = None
 
 
-def summary(recipient: Recipient) -> str:
+def summary(message: Message, recipient: Recipient) -> str:
     """Return in one sentence what became of a recipient."""
     if recipient.state != PENDING:
         return ending(recipient.state, recipient.reason, recipient.gateway)
-    if recipient.words:
-        return recipient.words
-    if recipient.reason:
-        return words_for(recipient.reason)
-    if recipient.is_under_way:
+    waits_for = recipient.words or (words_for(recipient.reason) if recipient.reason else None)
+    if not recipient.is_under_way:
+        return waits_for or _turn(message, recipient)
+    if recipient.is_held:
         return "It is on its way: no answer has been recorded yet."
-    return "Its turn has not come yet."
+    words = "Its worker was lost while it was on its way; the next worker settles it."
+    return f"{words} {waits_for}" if waits_for else words
+
+
+def _turn(message: Message, recipient: Recipient) -> str:
+    if recipient.is_held:
+        words = "A worker has it in hand; no answer has been recorded yet."
+    else:
+        words = "Its turn has not come yet."
+    if message.rate_per_second is not None:
+        words += f" The message goes at no more than {message.rate_per_second:g} a second."
+    if recipient.awaits_permit and recipient.due_at:
+        words += f" Limits and quotas let it go on at {_time(recipient.due_at)}."
+    return words
 
 
 def steps(message: Message, recipient: Recipient, attempts: Sequence[Attempt]) -> list[Step]:
@@ -88,22 +114,26 @@ def _planning(message: Message) -> Iterator[Step]:
 
 def _tries(message: Message, recipient: Recipient, attempts: Sequence[Attempt]) -> Iterator[Step]:
     since = message.started_at
+    words = summary(message, recipient)
     if recipient.state == RecipientState.SUPPRESSED and recipient.attempt == 0:
         # Found out while the audience was fixed.
-        yield Step("suppressed", summary(recipient), message.started_at)
+        yield Step("suppressed", words, message.started_at)
         return
     if recipient.first_attempt_at is not None:
-        words = "A worker took it up for the first time."
-        yield Step("claimed", words, recipient.first_attempt_at)
+        claimed = "A worker took it up for the first time."
+        yield Step("claimed", claimed, recipient.first_attempt_at)
     elif attempts:
         yield Step("claimed", "A worker took it up.", attempts[0].at, since)
     for attempt in attempts:
         yield _retried(attempt)
         since = attempt.due_at
-    if recipient.state == PENDING:
-        yield from _open(recipient, since)
+    if recipient.state != PENDING:
+        yield from _ended(recipient, words, since, is_retried=bool(attempts))
+    elif recipient.is_under_way:
+        handed = "It was handed to the gateway, or is about to be; no answer is recorded yet."
+        yield Step("sent", handed, None, since)
     else:
-        yield from _ended(recipient, since, is_retried=bool(attempts))
+        yield Step("waiting", words, None, since)
 
 
 def _retried(attempt: Attempt) -> Step:
@@ -114,35 +144,33 @@ def _retried(attempt: Attempt) -> Step:
     return Step("retried", words, attempt.at)
 
 
-def _open(recipient: Recipient, since: datetime | None) -> Iterator[Step]:
-    if recipient.is_under_way:
-        words = "It was handed to the gateway, or is about to be; no answer is recorded yet."
-        yield Step("sent", words, None, since)
-    else:
-        yield Step("waiting", summary(recipient), None, since)
-
-
-def _ended(recipient: Recipient, since: datetime | None, *, is_retried: bool) -> Iterator[Step]:
-    at = recipient.at
-    is_suppressed = recipient.state == RecipientState.SUPPRESSED
-    if recipient.reason in {"ttl", "cancelled"}:
+def _ended(
+    recipient: Recipient, words: str, since: datetime | None, *, is_retried: bool
+) -> Iterator[Step]:
+    at, state, reason = recipient.at, recipient.state, recipient.reason
+    if reason in {"ttl", "cancelled"}:
         # Nobody worked on it then.
-        yield Step(recipient.state, summary(recipient), at)
+        yield Step(state, words, at)
         return
     if not is_retried:
         yield Step("claimed", "A worker took it up.", at, since)
-    if is_suppressed and recipient.reason in _BEFORE_RENDERING:
-        yield Step("suppressed", summary(recipient), at)
+    is_suppressed = state == RecipientState.SUPPRESSED
+    if not is_suppressed or reason in _WHEN_RENDERED:
+        yield Step("rendered", "Its texts were filled in and its payload was built.", at, since)
+    if not is_suppressed and reason not in _WITHOUT_PERMIT:
+        yield Step("paced", "It got its permit: rate limits and quotas let it pass.", at, since)
+    if is_suppressed or reason in _WITHOUT_PERMIT | _NOTHING_LEFT:
+        yield Step(state, words, at)
         return
-    yield Step("rendered", "Its texts were filled in and its payload was built.", at, since)
-    if is_suppressed:
-        yield Step("suppressed", summary(recipient), at)
-        return
-    yield Step("paced", "It got its permit: rate limits and quotas let it pass.", at, since)
-    yield Step("sent", "It was handed to the gateway.", at, since)
-    name = "unanswered" if recipient.state == RecipientState.UNKNOWN else "answered"
+    yield Step("sent", _handed(reason), at, since)
     said = f" The gateway's name for it: {recipient.gateway}." if _is_named(recipient) else ""
-    yield Step(name, summary(recipient) + said, at)
+    yield Step(_END_NAMES.get(state, "answered"), words + said, at)
+
+
+def _handed(reason: str | None) -> str:
+    if reason in _LOST_SIGHT:
+        return "It was handed to the gateway, or was about to be."
+    return "It was handed to the gateway."
 
 
 def _is_named(recipient: Recipient) -> bool:

@@ -17,6 +17,8 @@ STATES: Mapping[str, str] = {
 # What a gateway says otherwise is shown in its own words.
 REASONS: Mapping[str, str] = {
     "no_device": "This person has no device that can be reached.",
+    "no_consent": "This person does not allow notifications.",
+    "suppression_list": "This person is on the suppression list.",
     "no_permission": "Notifications are switched off on this device.",
     "no_credential": "The app has no credential for this device's gateway. Add one under Apps.",
     "suspect": "The gateway refused this token before. It is left alone until the app registers "
@@ -24,6 +26,12 @@ REASONS: Mapping[str, str] = {
     "retired_before_send": "The token had ended, or the device was removed, before its turn came.",
     "moved": "The device belonged to somebody else by the time its turn came.",
     "cancelled": "The message was cancelled before its turn came.",
+    "superseded": "A newer message with the same collapse id reaches this device, so the older one "
+    "was not sent.",
+    "credential_retired": "The credential for this device's gateway was deleted before its turn "
+    "came.",
+    "defect": "Preparing it failed again and again, by a fault of ours. The worker's log says "
+    "more.",
     "render_error": "A text could not be filled in for this person: a value is missing or wrong.",
     "too_large": "With this person's values the message is larger than the gateway allows.",
     "skipped_by_template": "The template itself decided to skip this person.",
@@ -43,6 +51,7 @@ REASONS: Mapping[str, str] = {
     "ttl": "Its time ran out before its turn came.",
     "connection_lost": "The connection broke before an answer came. Whether it arrived is not "
     "known.",
+    "unconfirmed": "An earlier try may have arrived, without an answer. It was not sent again.",
     "worker_lost": "The worker was lost while it was on its way. Whether it arrived is not known.",
 }
 

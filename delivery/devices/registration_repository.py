@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
+from core.database import rows
 from core.ids import new_public_id
 from delivery.devices.device import Device, Registration
 from delivery.tables import device
@@ -14,8 +14,11 @@ from delivery.tables import device
 _COLUMNS = tuple(device.c[name] for name in Device.__dataclass_fields__)
 _LOCK_BUCKETS = 256
 
+# A plan kept from when the tables were small may go through all of an app's rows for each name:
+# in transactions that register, each statement is planned for what it finds.
 _LOCK = text("""
-SELECT pg_advisory_xact_lock(CAST(:app_id % 2147483647 AS integer), bucket)
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       pg_advisory_xact_lock(CAST(:app_id % 2147483647 AS integer), bucket)
 FROM (SELECT unnest(CAST(:buckets AS integer[])) AS bucket) AS listed
 """)
 
@@ -33,6 +36,22 @@ ON CONFLICT (app_id, installation_id) DO NOTHING
 RETURNING installation_id
 """)
 
+# OFFSET 0 makes each look-up go by its index: left to itself, the planner reads all devices and
+# targets of an app for a few of them while the tables have not been analyzed since they grew.
+_IDS = """
+    SELECT one.id
+    FROM jsonb_array_elements(CAST(:items AS jsonb)) AS wanted(item), LATERAL (
+        SELECT id FROM device
+        WHERE app_id = :app_id AND installation_id = item->>'installation_id' OFFSET 0) AS one
+"""
+_FIND = f"""
+SELECT {", ".join(column.name for column in _COLUMNS)} FROM device
+WHERE app_id = :app_id AND id = ANY(ARRAY(
+    SELECT one.id FROM unnest(CAST(:names AS text[])) AS wanted(name), LATERAL (
+        SELECT id FROM device
+        WHERE app_id = :app_id AND installation_id = wanted.name OFFSET 0) AS one))
+ORDER BY id FOR UPDATE
+"""  # noqa: S608  The names of columns are ours.
 _TEXT_FIELDS = ("app_version", "os_version", "model", "locale", "time_zone")
 _SET_TEXTS = ",\n    ".join(
     f"{name} = CASE WHEN item ? '{name}' THEN item->>'{name}' ELSE d.{name} END"
@@ -52,19 +71,25 @@ SET {_SET_TEXTS},
     updated_at = now()
 FROM jsonb_array_elements(CAST(:items AS jsonb)) AS listed(item)
 WHERE d.app_id = :app_id AND d.installation_id = item->>'installation_id'
+  AND d.id = ANY(ARRAY({_IDS}))
 """)  # noqa: S608  The names of columns are ours.
 
 _TARGETS = """
     SELECT d.id AS device_id, item->>'provider' AS provider, item->>'kind' AS kind,
            item->>'token' AS token, decode(item->>'token_hash', 'hex') AS token_hash,
            item->>'environment' AS environment, item->>'topic' AS topic
-    FROM jsonb_array_elements(CAST(:items AS jsonb)) AS listed(item)
-    JOIN device d ON d.app_id = :app_id AND d.installation_id = item->>'installation_id'
+    FROM jsonb_array_elements(CAST(:items AS jsonb)) AS listed(item), LATERAL (
+        SELECT id FROM device
+        WHERE app_id = :app_id AND installation_id = item->>'installation_id' OFFSET 0) AS d
 """
 _REMOVE_MOVED_TARGETS = text(f"""
-DELETE FROM target t USING ({_TARGETS}) AS i
-WHERE t.app_id = :app_id AND t.provider = i.provider AND t.token_hash = i.token_hash
-  AND (t.device_id, t.kind) <> (i.device_id, i.kind)
+DELETE FROM target
+WHERE app_id = :app_id AND id = ANY(ARRAY(
+    SELECT t.id FROM ({_TARGETS}) AS i, LATERAL (
+        SELECT id, device_id, kind FROM target
+        WHERE app_id = :app_id AND provider = i.provider AND token_hash = i.token_hash
+        OFFSET 0) AS t
+    WHERE (t.device_id, t.kind) <> (i.device_id, i.kind)))
 """)  # noqa: S608  Both parts are ours.
 # A token registered again is alive, whatever was heard about it before.
 _PUT_TARGETS = text(f"""
@@ -92,16 +117,7 @@ def find_installations(
     connection: Connection, app_id: int, installation_ids: Sequence[str]
 ) -> dict[str, Device]:
     """Return the devices of these installations and lock them, in the order of their ids."""
-    statement = (
-        sa.select(*_COLUMNS)
-        .where(
-            device.c.app_id == app_id,
-            device.c.installation_id == sa.any_(sa.bindparam("names")),
-        )
-        .order_by(device.c.id)
-        .with_for_update()
-    )
-    found = connection.execute(statement, {"names": list(installation_ids)})
+    found = rows(connection, _FIND, app_id=app_id, names=list(installation_ids))
     return {row.installation_id: Device(*row) for row in found}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from core.database import rows
 from core.errors import FieldError, InvalidPayloadError
 from delivery.devices import registration_repository
 from delivery.devices.device import (
@@ -19,6 +20,24 @@ from delivery.tables import credential, device, target
 
 _COLUMNS = tuple(device.c[name] for name in Device.__dataclass_fields__)
 _TARGET_COLUMNS = tuple(target.c[name] for name in Target.__dataclass_fields__)
+# OFFSET 0 makes each look-up go by its index, see registration_repository.
+_FIND_ALL = f"""
+SELECT {", ".join(column.name for column in _COLUMNS)} FROM device
+WHERE app_id = :app_id AND id = ANY(ARRAY(
+    SELECT one.id FROM unnest(CAST(:names AS text[])) AS wanted(name), LATERAL (
+        SELECT id FROM device WHERE app_id = :app_id AND public_id = wanted.name OFFSET 0) AS one))
+ORDER BY id
+"""  # noqa: S608  The names of columns are ours.
+_FIND_MANY = f"{_FIND_ALL} FOR UPDATE"
+_PUBLIC_IDS = """
+SELECT d.id, d.public_id FROM unnest(CAST(:ids AS int8[])) AS wanted(id), LATERAL (
+    SELECT id, public_id FROM device WHERE app_id = :app_id AND id = wanted.id OFFSET 0) AS d
+"""
+_TARGETS_OF = f"""
+SELECT wanted.id, {", ".join(f"t.{column.name}" for column in _TARGET_COLUMNS)}
+FROM unnest(CAST(:ids AS int8[])) AS wanted(id), LATERAL (
+    SELECT * FROM target WHERE app_id = :app_id AND device_id = wanted.id ORDER BY id OFFSET 0) AS t
+"""  # noqa: S608  The names of columns are ours.
 _RAW_PLATFORM = {"apns": "ios", "fcm": "android"}
 
 
@@ -33,12 +52,33 @@ def find(
     return Device(*row) if row else None
 
 
+def find_all(connection: Connection, app_id: int, public_ids: Sequence[str]) -> list[Device]:
+    """Return the devices that exist, in the order of their inner ids."""
+    return [
+        Device(*row) for row in rows(connection, _FIND_ALL, app_id=app_id, names=list(public_ids))
+    ]
+
+
+def find_many(connection: Connection, app_id: int, public_ids: Sequence[str]) -> dict[str, Device]:
+    """Return the devices that exist by public id and lock them, in the order of their inner ids."""
+    found = rows(connection, _FIND_MANY, app_id=app_id, names=list(public_ids))
+    return {row.public_id: Device(*row) for row in found}
+
+
 def find_public_id(connection: Connection, app_id: int, device_id: int | None) -> str | None:
     """Return the public id of a device that still exists."""
     statement = sa.select(device.c.public_id).where(
         device.c.app_id == app_id, device.c.id == device_id
     )
     return connection.scalar(statement) if device_id is not None else None
+
+
+def find_public_ids(
+    connection: Connection, app_id: int, device_ids: Sequence[int]
+) -> dict[int, str]:
+    """Return the public ids of the devices that still exist, by their inner ids."""
+    found = rows(connection, _PUBLIC_IDS, app_id=app_id, ids=list(device_ids))
+    return {row.id: row.public_id for row in found}
 
 
 def list_targets(connection: Connection, app_id: int, device_id: int) -> list[Target]:
@@ -49,6 +89,16 @@ def list_targets(connection: Connection, app_id: int, device_id: int) -> list[Ta
         .order_by(target.c.id)
     )
     return [Target(*row) for row in connection.execute(statement)]
+
+
+def list_targets_of(
+    connection: Connection, app_id: int, device_ids: Sequence[int]
+) -> dict[int, list[Target]]:
+    """Return the targets of several devices, by the device's inner id."""
+    found: dict[int, list[Target]] = {device_id: [] for device_id in device_ids}
+    for device_id, *values in rows(connection, _TARGETS_OF, app_id=app_id, ids=list(device_ids)):
+        found[device_id].append(Target(*values))
+    return found
 
 
 def list_of_person(

@@ -1,13 +1,13 @@
 """Registering, changing and removing devices, and who may do it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from core.errors import NotFoundError
+from core.errors import CarillonError, NotFoundError
 from core.secrets import hash_secret, new_secret, same_secret
-from delivery.devices import registration_repository, repository
+from delivery.devices import registration_repository, repository, telling
 from delivery.devices.device import Device, Registration, hash_token
 from delivery.devices.errors import DeviceSecretInvalidError, DeviceSecretMissingError
 
@@ -38,20 +38,79 @@ def register(
     An installation that a server imported has no secret yet. The first phone to claim it gets
     one, and the device is nobody's again unless the registration says whose it is.
     """
-    _lock(connection, app_id, [registration])
-    name = registration.installation_id
-    known = registration_repository.find_installations(connection, app_id, [name]).get(name)
-    secret = None
+    (made,) = register_claimed(connection, app_id, [(registration, claim)])
+    if isinstance(made, CarillonError):
+        raise made
+    return made
+
+
+def register_claimed(
+    connection: Connection, app_id: int, requests: Sequence[tuple[Registration, Claim]]
+) -> list[Registered | CarillonError]:
+    """Do what `register` does for many callers at once; return each one's answer, in order.
+
+    Of those about the same installation or token each finds what the ones before it have left.
+    """
+    _lock(connection, app_id, [registration for registration, _ in requests])
+    results: dict[int, Registered | CarillonError] = {}
+    for turn in _turns([registration for registration, _ in requests]):
+        results |= _register_turn(connection, app_id, {index: requests[index] for index in turn})
+    return [results[index] for index in range(len(requests))]
+
+
+def _register_turn(
+    connection: Connection, app_id: int, requests: Mapping[int, tuple[Registration, Claim]]
+) -> dict[int, Registered | CarillonError]:
+    names = [registration.installation_id for registration, _ in requests.values()]
+    known = registration_repository.find_installations(connection, app_id, names)
+    results: dict[int, Registered | CarillonError] = {}
+    good: dict[int, Registration] = {}
+    secrets: dict[int, str | None] = {}
+    for index, (registration, claim) in requests.items():
+        try:
+            good[index], secrets[index] = _planned(
+                registration, known.get(registration.installation_id), claim
+            )
+        except CarillonError as error:
+            results[index] = error
+    _write(connection, app_id, list(good.values()), known=set(known))
+    devices = registration_repository.find_installations(
+        connection, app_id, [one.installation_id for one in good.values()]
+    )
+    telling.tell_changed(connection, app_id, devices.values(), known)
+    for index, one in good.items():
+        results[index] = Registered(devices[one.installation_id], secrets[index])
+    return results
+
+
+def _turns(registrations: Sequence[Registration]) -> list[list[int]]:
+    """Return the indexes in turns, in each of which no installation or token comes up twice."""
+    turns: list[list[int]] = []
+    last: dict[object, int] = {}
+    for index, one in enumerate(registrations):
+        things: list[object] = [one.installation_id]
+        if one.target:
+            things.append((one.target.provider, one.target.token))
+        turn = max(last.get(thing, -1) for thing in things) + 1
+        last |= dict.fromkeys(things, turn)
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(index)
+    return turns
+
+
+def _planned(
+    registration: Registration, known: Device | None, claim: Claim
+) -> tuple[Registration, str | None]:
+    """Return what to write, and the secret that is given out with it; raise what is in the way."""
     if known is not None and (known.secret_hash is not None or claim.is_server):
         check_claim(known, claim)
-    else:
-        secret = new_secret("ds")
-        registration = replace(registration, secret_hash=hash_secret(secret))
-    if known is not None and secret is not None:
+        return registration, None
+    secret = new_secret("ds")
+    registration = replace(registration, secret_hash=hash_secret(secret))
+    if known is not None:
         registration = replace(registration, fields={"person_id": None, **registration.fields})
-    _write(connection, app_id, [registration], known={name} if known else set())
-    device = registration_repository.find_installations(connection, app_id, [name])[name]
-    return Registered(device, secret)
+    return registration, secret
 
 
 def register_many(
@@ -66,6 +125,7 @@ def register_many(
     known = set(registration_repository.find_installations(connection, app_id, names))
     _write(connection, app_id, registrations, known=known)
     devices = registration_repository.find_installations(connection, app_id, names)
+    telling.tell_changed(connection, app_id, devices.values(), known)
     return devices, set(names) - known
 
 
@@ -75,7 +135,15 @@ def change(
     """Set what `registration` gives on a device that `find_claimed` has returned."""
     _lock(connection, app_id, [registration])
     _write(connection, app_id, [registration], known={device.installation_id})
-    return find(connection, app_id, device.public_id)
+    changed = find(connection, app_id, device.public_id)
+    telling.tell_changed(connection, app_id, [changed], {device.installation_id})
+    return changed
+
+
+def remove(connection: Connection, app_id: int, device: Device) -> None:
+    """Delete a device that `find_claimed` has returned, with its targets."""
+    repository.remove(connection, app_id, device.id)
+    telling.tell_removed(connection, app_id, device)
 
 
 def find(connection: Connection, app_id: int, public_id: str) -> Device:

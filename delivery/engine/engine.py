@@ -12,20 +12,26 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from core.clock import steady_seconds
 from core.database import is_away
 from core.telemetry import log_event
 from delivery.chunks import repository as chunks
+from delivery.engine.defects import Failures
 from delivery.engine.open_chunk import OpenChunk
-from delivery.engine.openings import Openings
+from delivery.engine.openings import Bounds, Openings
 from delivery.engine.options import EngineOptions
-from delivery.engine.record_rules import is_time_to_record
+from delivery.engine.recall import Recall
+from delivery.engine.record_rules import is_at_rest, is_time_to_record
 from delivery.engine.recorder import Recorded, Recorder
 from delivery.engine.sender import Sender
 from delivery.engine.shares import Shares, horizon_seconds, slots_taken
+from delivery.engine.step_rules import may_depart, may_open
+from delivery.engine.token_watch import TokenWatch
 from delivery.engine.window import Window
 from delivery.transport import Transport
 
@@ -59,9 +65,12 @@ class Engine:
         self._sender = sender
         self._options = options
         self._recorder = Recorder(database, options.lease_seconds)
+        self._recall = Recall(database)
         self._owner = chunks.Owner(options.lane, options.owner, options.lease_seconds)
         self._chunks: list[OpenChunk] = []
         self._shares = Shares((), options.in_doubt_limit)
+        self._failures = Failures()
+        self._tokens = TokenWatch(options.guard, database)
         self._claim_after = 0.0
         self._away_until = 0.0
         self._woken = threading.Event()
@@ -84,17 +93,19 @@ class Engine:
         self._claim_after = self._away_until
         while True:
             if stop_at is None and should_stop():
-                stop_at = time.monotonic() + self._options.stop_seconds
+                stop_at = steady_seconds() + self._options.stop_seconds
             if stop_at is None:
                 self._claim()
             for chunk in self._chunks if stop_at else ():
                 chunk.drain()
-            if stop_at is not None and (not self._chunks or time.monotonic() > stop_at):
+            if stop_at is not None and (not self._chunks or steady_seconds() > stop_at):
                 return finished
             if not self._chunks and not self._lingers():
                 return finished
             finished += self._advance_all()
+            self._recall.look_again(self._chunks)
             self._wait()
+            self._recall.look(self._chunks)
 
     def _lingers(self) -> bool:
         """Tell whether to look again in a moment, although nothing is there to be done.
@@ -114,7 +125,7 @@ class Engine:
         self._transport.close()
 
     def _claim(self) -> None:
-        now = time.monotonic()
+        now = steady_seconds()
         room = int(self._options.max_chunks - slots_taken(self._chunks))
         if room <= 0 or now < self._away_until or self._shares.room <= 0:
             return
@@ -133,7 +144,7 @@ class Engine:
             self._note_away("chunk.claim_failed", error)
             return
         until = now + self._options.lease_seconds
-        self._chunks.extend(OpenChunk(lease, until) for lease in leases)
+        self._chunks.extend(self._failures.judge(OpenChunk(lease, until)) for lease in leases)
         if not leases:
             self._claim_after = now + _CLAIM_PAUSE_SECONDS
 
@@ -142,7 +153,7 @@ class Engine:
         return chunks.Hands(held, self._openings.far())
 
     def _note_away(self, event: str, error: Exception) -> None:
-        self._away_until = time.monotonic() + _AWAY_SECONDS
+        self._away_until = steady_seconds() + _AWAY_SECONDS
         self._claim_after = self._away_until
         log_event(_LOGGER, event, error=type(error).__name__)
 
@@ -150,26 +161,31 @@ class Engine:
         finished = 0
         # Each is first at times: what is left of the in-doubt bound goes to whoever comes first.
         self._chunks = self._chunks[1:] + self._chunks[:1]
-        self._shares = Shares(self._chunks, self._options.in_doubt_limit)
+        self._shares = Shares(self._chunks, self._options.in_doubt_limit, self._tokens)
         for chunk in list(self._chunks):
             try:
                 is_over = self._advance(chunk)
-            except Exception:
+            except Exception as error:
                 # Its lease runs out, and its policy decides; the other chunks go on.
                 _LOGGER.exception("chunk.defect", extra={"chunk_id": chunk.lease.id})
+                self._failures.note(chunk, error)
                 is_over = True
             if is_over:
                 self._chunks.remove(chunk)
                 self._recorder.forget(chunk)
                 self._openings.forget(chunk)
                 finished += 1
+        self._tokens.tell(self._recorder.aside)
         return finished
 
     def _advance(self, chunk: OpenChunk) -> bool:
-        now = time.monotonic()
+        now = steady_seconds()
         self._sender.give_up_late(chunk, now)
         if now >= self._away_until:
             self._guarded(chunk, lambda: self._openings.finish(chunk))
+            if chunk.next and len(chunk.next.pushes) > self._shares.allowed(chunk):
+                # Prepared before so many tokens were refused: a smaller one goes first.
+                chunk.give_back()
             self._open_window(chunk, now)
             if self._must_record(chunk, now) and self._record(chunk):
                 return True
@@ -177,14 +193,7 @@ class Engine:
         return False
 
     def _open_window(self, chunk: OpenChunk, now: float) -> None:
-        if (
-            chunk.next
-            or chunk.draining
-            or chunk.in_hand
-            or not chunk.queue
-            or chunk.attempted
-            or now < chunk.open_after
-        ):
+        if now < chunk.open_after or not may_open(chunk):
             return
         horizon = horizon_seconds(chunk, self._chunks, now)
         ahead = self._openings.ahead_seconds(chunk)
@@ -192,7 +201,8 @@ class Engine:
             chunk.open_after = now + ahead - horizon
             return
         size = min(self._options.window_size, self._shares.part(chunk))
-        self._guarded(chunk, lambda: self._openings.start(chunk, size, horizon))
+        bounds = Bounds(size, self._shares.allowed(chunk), horizon)
+        self._guarded(chunk, lambda: self._openings.start(chunk, bounds))
 
     def _guarded(self, chunk: OpenChunk, work: Callable[[], None]) -> None:
         try:
@@ -211,13 +221,12 @@ class Engine:
         closed = chunk.window is None or chunk.window.is_closed(now)
         chunk.may_intend = self._may_intend(chunk, now)
         ready = chunk.next is not None and not chunk.next.is_intended and chunk.may_intend
-        nothing_flies = not chunk.flying and chunk.next is None and not chunk.in_hand
         # At least once needs no intent: what is not recorded is sent again anyway.
         return (
             (closed and ready and not chunk.at_least_once)
             or (closed and ready and chunk.next is not None and not chunk.next.pushes)
             or (chunk.has_outcomes() and self._is_time_to_record(chunk, now))
-            or (nothing_flies and (chunk.has_outcomes() or chunk.draining))
+            or (is_at_rest(chunk) and (chunk.has_outcomes() or chunk.draining))
             or now >= chunk.lease_until - self._options.lease_seconds / 2
         )
 
@@ -231,27 +240,27 @@ class Engine:
 
     def _record(self, chunk: OpenChunk) -> bool:
         before = chunk.in_doubt()
-        found = self._recorder.record(chunk)
-        if found is None:
+        result = self._recorder.record(chunk)
+        if result is None:
             # It has begun: what the step intends is in doubt from now on.
             self._shares.add(chunk, chunk.in_doubt() - before)
             return False
-        result, began = found
         if result is Recorded.AWAY:
-            self._away_until = time.monotonic() + _AWAY_SECONDS
+            self._away_until = steady_seconds() + _AWAY_SECONDS
             return False
         if result is Recorded.LOST:
             return True
-        now = time.monotonic()
-        return chunk.recorded(began + self._options.lease_seconds, now)
+        if chunk.attempted is not None:
+            self._tokens.note(chunk, chunk.attempted)
+            self._failures.forgive(chunk, chunk.attempted)
+        return chunk.recorded(self._options.lease_seconds, steady_seconds())
 
     def _send_window(self, chunk: OpenChunk) -> None:
-        window, now = chunk.next, time.monotonic()
+        window, now = chunk.next, steady_seconds()
         if window is None or chunk.attempted or now < window.not_before:
             return
-        may_leave = window.is_intended or (chunk.at_least_once and self._shares.has_room(chunk))
         is_free = chunk.window is None or chunk.window.is_closed(now)
-        if may_leave and is_free and window.pushes:
+        if is_free and may_depart(chunk, has_room=self._shares.has_room(chunk)):
             if self._may_still_leave(chunk, window):
                 before = chunk.in_doubt()
                 self._sender.send(chunk, chunk.depart(now))
@@ -261,14 +270,15 @@ class Engine:
             chunk.next = None
 
     def _may_still_leave(self, chunk: OpenChunk, window: Window) -> bool:
-        now = time.monotonic()
-        if now < window.checked_at + _CONTROL_SECONDS:
+        now = steady_seconds()
+        is_fresh = now < window.checked_at + _CONTROL_SECONDS
+        if is_fresh and not self._tokens.is_failing(chunk):
             return True
         if now < self._away_until:
             return False
         try:
             return self._openings.may_still_leave(chunk)
-        except (DBAPIError, PoolTimeoutError) as error:
+        except (psycopg.Error, DBAPIError, PoolTimeoutError) as error:
             self._note_away("window.check_failed", error)
             return False
 
@@ -282,7 +292,7 @@ class Engine:
             time.sleep(_PUMP_SECONDS)
 
     def _is_waiting(self) -> bool:
-        now = time.monotonic()
+        now = steady_seconds()
         if now < self._away_until:
             return True
         return all(chunk.waiting(now) or now < chunk.open_after for chunk in self._chunks)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from delivery.chunks.chunk import CredentialVerdict, Ended, Lease, Retried, Step
-from delivery.engine.verdict import Decision, strictest
+from delivery.engine.verdict import Decision, doubted, strictest
 from delivery.engine.window import Window
 from delivery.states import RecipientState
 
@@ -37,20 +37,34 @@ class OpenChunk:
         self.gateway_ids: list[str] = []
         self.flying = 0
         self.recorded_at = 0.0
+        self.checked_at = 0.0  # when its control row was read last, for what has left
         self.draining = False
         self.release_in_seconds = 0.0
         # How fast it may go, as far as is known, and when to look for permits again.
         self.per_second = lease.message.rate_per_second
         self.open_after = 0.0
         self.may_intend = True  # there is room for the prepared window among those in doubt
+        # As the control row said: what becomes of tokens is watched, or somebody answers for it.
+        self.is_watched = self.guard_rests = False
+        # After a fault of ours: how many to prepare at once, and how many failed alone in a row.
+        self.most: int | None = None
+        self.loners = 0
         self.attempted: Step | None = None  # built, and not yet known to be committed
+        self.attempted_at = 0.0  # when it was tried first
+        # Those whom a gateway may have from before this lease, to be sent again all the same.
+        self.doubtful: frozenset[int] = frozenset()
         self._recover()
 
     def _recover(self) -> None:
         # Open positions of an earlier holder are in doubt: the policy decides about them.
         if self.at_least_once:
             # They are sent again, and stay open in the row until they have ended.
+            if self.lease.is_abandoned:
+                # Without intents nobody knows how far its holder came.
+                self.open.update(self.queue)
+                self.queue.clear()
             self.queue.extendleft(sorted(self.open, reverse=True))
+            self.doubtful = frozenset(self.open)
             return
         for position in sorted(self.open):
             self.decisions.append(Decision(end=_lost_sight_of(position)))
@@ -107,13 +121,10 @@ class OpenChunk:
         self.give_back()
 
     def end_rest(self, state: RecipientState, reason: str) -> None:
-        """End everything that has not left yet; what an earlier holder left in doubt stays so."""
+        """End everything that has not left yet; whom an earlier holder left in doubt stays so."""
         self.give_back()
         for position in self.queue:
-            end = Ended(position, state.value, reason)
-            if position in self.open:
-                end = _lost_sight_of(position)
-            self.decisions.append(Decision(end=end))
+            self.decisions.append(Decision(end=Ended(position, state.value, reason)))
         self.queue.clear()
 
     def depart(self, now: float) -> Window:
@@ -122,6 +133,7 @@ class OpenChunk:
         if window is None:
             raise AssertionError("no window is prepared")
         window.sent_at = now
+        self.checked_at = max(self.checked_at, window.checked_at)
         if not window.is_intended:
             # No step of its own recorded who is suppressed: the next one does.
             self.decisions.extend(window.decided())
@@ -155,19 +167,20 @@ class OpenChunk:
         """Tell whether there is something to record beside an intent."""
         return bool(self.accepted or self.decisions)
 
-    def build_step(self) -> Step:
+    def build_step(self, now: float = 0.0) -> Step:
         """Return the step that records all decisions, and the intent of the next window if it may.
 
-        The same step is returned until `recorded` or `lost` is called.
+        The same step is returned until `recorded` is called.
         """
         if self.attempted is not None:
             return self.attempted
+        self.attempted_at = now
         prepared: set[int] = set()
         if self.may_intend and self.next is not None and not self.next.is_intended:
             self.decisions.extend(self.next.decided())
             prepared = {push.position for push in self.next.pushes}
             self.next.is_intended = True
-        decisions, self.decisions = self.decisions, []
+        decisions, self.decisions = self._in_truth(self.decisions), []
         accepted, self.accepted = self.accepted, []
         gateway_ids, self.gateway_ids = self.gateway_ids, []
         ends = [decision.end for decision in decisions if decision.end]
@@ -188,8 +201,16 @@ class OpenChunk:
         )
         return self.attempted
 
-    def recorded(self, lease_until: float, now: float) -> bool:
-        """Note that the attempted step is committed; True when the chunk is out of our hands."""
+    def _in_truth(self, decisions: list[Decision]) -> list[Decision]:
+        if not self.doubtful:
+            return decisions
+        return [doubted(one) if _position_of(one) in self.doubtful else one for one in decisions]
+
+    def recorded(self, lease_seconds: float, now: float) -> bool:
+        """Note that the attempted step is committed; True when the chunk is out of our hands.
+
+        The lease counts from the first try: nobody knows which of the tries it was that held.
+        """
         step = self.attempted
         if step is None:
             return False
@@ -198,7 +219,7 @@ class OpenChunk:
         self.intended = step.intended
         self.open = set(step.open)
         self.sent -= _positions(step.accepted, step.ended, step.retried)
-        self.lease_until = lease_until
+        self.lease_until = self.attempted_at + lease_seconds
         self.recorded_at = now
         is_done = not step.open and step.intended == len(self.lease.device_ids)
         return step.release or is_done
@@ -206,6 +227,11 @@ class OpenChunk:
 
 def _lost_sight_of(position: int) -> Ended:
     return Ended(position, RecipientState.UNKNOWN.value, "worker_lost")
+
+
+def _position_of(decision: Decision) -> int | None:
+    one = decision.end or decision.retry
+    return one.position if one else None
 
 
 def _positions(

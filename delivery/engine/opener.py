@@ -1,15 +1,16 @@
 """Preparing a window: control row, recipients, texts, payloads and permits."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine as Database
 
+from core.clock import steady_seconds
 from core.database import driver_connection
 from core.ids import delivery_id
 from delivery.chunks.chunk import Ended, Lease, MessageFacts, Retried
-from delivery.engine import repository
+from delivery.engine import holds, repository, superseding
+from delivery.engine.holds import Cut
 from delivery.engine.ports import Control, Preparer, Recipient, Skipped
 from delivery.engine.window import Addressed, Window, window_size
 from delivery.pacing import collapsible
@@ -25,12 +26,16 @@ _COLLAPSE_BUDGET = "collapse_budget"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The front of a chunk's queue, to be prepared; permits may lie as far as the horizon."""
+    """The front of a chunk's queue, to be prepared; permits may lie as far as the horizon.
+
+    At most `most_pushes` of it are sent to; what does not fit goes back.
+    """
 
     lease: Lease
     positions: Sequence[int]
     provider: Provider
     horizon_seconds: float
+    most_pushes: int
 
 
 @dataclass(slots=True)
@@ -60,7 +65,7 @@ class Opener:
     def open(self, wanted: Wanted) -> Opened:
         """Prepare a window for the front of `wanted.positions`, as many as its rate allows."""
         lease = wanted.lease
-        read_at = time.monotonic()
+        read_at = steady_seconds()
         with driver_connection(self.database) as connection:
             control, found = repository.read_window(connection, lease, wanted.positions)
         if not control.may_send():
@@ -68,14 +73,17 @@ class Opener:
         limits = self.limits.of(_paced(lease, control))
         per_second = min((one.per_second for one in limits), default=None)
         size = window_size(len(found), per_second, len(found))
-        window = self._prepare(wanted, control, repository.split(found[:size]))
+        window = self._prepare(
+            wanted, control, holds.cut(found[:size], control, wanted.most_pushes)
+        )
         opened = Opened(control, read_at, per_second)
         opened.wait_seconds = self._permits(wanted, control, limits, len(window.pushes))
         if opened.wait_seconds <= wanted.horizon_seconds:
             if control.provider == "fcm" and lease.message.collapse_id and window.pushes:
                 self._spend_budget(lease, window)
-            window.checked_at = read_at
-            window.not_before = time.monotonic() + opened.wait_seconds
+            window.checked_at = window.read_at = read_at
+            window.read_time = control.now
+            window.not_before = steady_seconds() + opened.wait_seconds
             opened.window = window
         return opened
 
@@ -84,11 +92,16 @@ class Opener:
         with driver_connection(self.database) as connection:
             return repository.read_control(connection, lease)
 
-    def _prepare(
-        self, wanted: Wanted, control: Control, found: tuple[list[Recipient], list[Ended]]
-    ) -> Window:
-        recipients, ended = found
-        positions = sorted([one.position for one in recipients] + [end.position for end in ended])
+    def is_overtaken(self, lease: Lease, window: Window) -> bool:
+        """Tell whether a newer message goes first for somebody of a window, as it is now."""
+        if lease.message.collapse_id is None or not window.pushes:
+            return False
+        positions = [push.position for push in window.pushes]
+        with driver_connection(self.database) as connection:
+            return superseding.execute(connection, lease, positions).fetchone() is not None
+
+    def _prepare(self, wanted: Wanted, control: Control, found: Cut) -> Window:
+        recipients, ended = found.recipients, list(found.ended)
         message = wanted.lease.message
         prepared = self.preparer.prepare(message, recipients)
         pushes: list[Addressed] = []
@@ -99,7 +112,9 @@ class Opener:
             else:
                 pushes.append(made)
         expires = control.expires_in_seconds
-        return Window(positions, pushes, ended, wanted.provider, 0.0, expires)
+        window = Window(found.positions, pushes, ended, wanted.provider, 0.0, expires)
+        window.delayed = _delayed(wanted.lease, control, found)
+        return window
 
     def _permits(
         self, wanted: Wanted, control: Control, limits: Sequence[Limit], pushes: int
@@ -123,7 +138,7 @@ class Opener:
             waits = collapsible.take(connection, lease.message.app_id, ids)
         if not waits:
             return
-        ended, delayed = list(window.ended), []
+        ended, delayed = list(window.ended), list(window.delayed)
         for push in [push for push in window.pushes if push.target_id in waits]:
             wait = waits[push.target_id]
             if wait >= window.expires_in_seconds:
@@ -134,6 +149,13 @@ class Opener:
                 delayed.append(again)
         window.pushes = [push for push in window.pushes if push.target_id not in waits]
         window.ended, window.delayed = ended, delayed
+
+
+def _delayed(lease: Lease, control: Control, found: Cut) -> list[Retried]:
+    hold, wait = control.hold_reason or "", superseding.wait_seconds(lease)
+    held = [Retried(position, seconds, hold, lease.attempt) for position, seconds in found.held]
+    newer = superseding.NEWER_FIRST
+    return held + [Retried(position, wait, newer, lease.attempt) for position in found.behind]
 
 
 def _paced(lease: Lease, control: Control) -> Paced:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from delivery.guard.rules import GuardRules
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -13,5 +15,6 @@ class EngineOptions:
     in_doubt_limit: int
     window_size: int
     stop_seconds: float
+    guard: GuardRules
     max_chunks: int = 8
     claim_batch: int = 4

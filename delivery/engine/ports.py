@@ -71,6 +71,12 @@ class Control:
     project_id: str | None
     learned_share: float | None  # of the quota, after refusals
     learned_seconds: float  # since that began to be forgotten; negative during a freeze
+    # Platforms on hold and for how long still, negative while single pushes are let through.
+    held_platforms: Sequence[str] | None
+    held_seconds: float
+    hold_reason: str | None
+    watched: bool  # tokens are refused with this credential, so what else comes counts, too
+    guard_rests: bool  # somebody answers for what the gateway says of tokens
     pacer: Standing
 
     def may_send(self) -> bool:

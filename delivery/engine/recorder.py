@@ -1,15 +1,17 @@
 """Recording steps: one transaction each, repeated until PostgreSQL says what became of it."""
 
 import logging
-import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum, auto
+from typing import TypeVar
 
 import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from core.clock import steady_seconds
 from core.database import begin_unhurried, driver_connection, is_away
 from core.telemetry import log_event
 from delivery.chunks import recording_repository, repository
@@ -18,6 +20,7 @@ from delivery.engine.open_chunk import OpenChunk
 from delivery.messages import repository as messages
 
 _LOGGER = logging.getLogger(__name__)
+T = TypeVar("T")
 _DEADLOCK_TRIES = 3
 # Of the connections of a worker two are left, to the engine's thread and to the opener's.
 _THREADS = 2
@@ -42,25 +45,27 @@ class Recorder:
         self._database = database
         self._lease_seconds = lease_seconds
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="recorder")
-        self._pending: dict[OpenChunk, tuple[Future[Recorded], float]] = {}
+        self._pending: dict[OpenChunk, Future[Recorded]] = {}
 
-    def record(self, chunk: OpenChunk) -> tuple[Recorded, float] | None:
-        """Return what became of the chunk's step, and when it began; None while it is under way.
+    def record(self, chunk: OpenChunk) -> Recorded | None:
+        """Return what became of the chunk's step; None while it is under way.
 
-        Starts the step when none is under way. The moment is monotonic: the lease counts from it.
+        Starts the step when none is under way. Raises what PostgreSQL says of one it refuses.
         """
         pending = self._pending.get(chunk)
         if pending is None:
-            began, is_repeat = time.monotonic(), chunk.attempted is not None
-            given = (self._database, chunk, chunk.build_step(), self._lease_seconds)
-            future = self._threads.submit(_settle, *given, is_repeat=is_repeat)
-            self._pending[chunk] = (future, began)
+            is_repeat, step = chunk.attempted is not None, chunk.build_step(steady_seconds())
+            given = (self._database, chunk, step, self._lease_seconds)
+            self._pending[chunk] = self._threads.submit(_settle, *given, is_repeat=is_repeat)
             return None
-        future, began = pending
-        if not future.done():
+        if not pending.done():
             return None
         del self._pending[chunk]
-        return future.result(), began
+        return pending.result()
+
+    def aside(self, work: Callable[[T], None], given: T) -> "Future[None]":
+        """Do something else between steps."""
+        return self._threads.submit(work, given)
 
     def forget(self, chunk: OpenChunk) -> None:
         """Ask no more about a chunk; a step that is under way may still hold."""
@@ -68,7 +73,7 @@ class Recorder:
 
     def futures(self) -> list[Future[Recorded]]:
         """Return the steps that are under way."""
-        return [future for future, _ in self._pending.values()]
+        return list(self._pending.values())
 
     def close(self) -> None:
         """Wait for what is under way and end the threads."""
@@ -78,35 +83,56 @@ class Recorder:
 def record(engine: Engine, chunk: OpenChunk, lease_seconds: float) -> Recorded:
     """Record the chunk's present step; after a lost COMMIT, find out first whether it held."""
     is_repeat = chunk.attempted is not None
-    return _settle(engine, chunk, chunk.build_step(), lease_seconds, is_repeat=is_repeat)
+    step = chunk.build_step(steady_seconds())
+    return _settle(engine, chunk, step, lease_seconds, is_repeat=is_repeat)
 
 
 def _settle(
     engine: Engine, chunk: OpenChunk, step: Step, lease_seconds: float, *, is_repeat: bool
 ) -> Recorded:
     try:
-        if is_repeat:
-            standing = _standing(engine, chunk)
-            if standing is not None:
-                return standing
-        # Where it was not held, an earlier try may have ended only while this one waited for it.
-        is_written = _write(engine, chunk, step, lease_seconds)
-        standing = Recorded.COMMITTED if is_written else _standing(engine, chunk)
+        standing = settled(
+            lambda: _standing(engine, chunk),
+            lambda: _write(engine, chunk, step, lease_seconds),
+            is_repeat=is_repeat,
+        )
     except (psycopg.Error, DBAPIError, PoolTimeoutError) as error:
         log_event(
             _LOGGER, "chunk.record_failed", chunk_id=chunk.lease.id, error=type(error).__name__
         )
         if is_away(error):
             return Recorded.AWAY
-        # It would refuse the same step for ever: the lease runs out, and the policy decides.
-        _LOGGER.exception("chunk.step_refused", extra={"chunk_id": chunk.lease.id})
-        return Recorded.LOST
+        # It would refuse the same step for ever.
+        raise
     if standing is Recorded.COMMITTED:
         if not step.open and step.intended == len(chunk.lease.device_ids):
             _finish(engine, chunk)
         return standing
     log_event(_LOGGER, "chunk.lease_lost", chunk_id=chunk.lease.id)
     return Recorded.LOST
+
+
+def settled(
+    stands: Callable[[], Recorded | None], write: Callable[[], bool], *, is_repeat: bool
+) -> Recorded:
+    """Write a step unless it is known to be written already or to be lost; tell which it is.
+
+    `stands` says what is known of the step without writing it: None when it may still be written.
+    """
+    standing = stands() if is_repeat else None
+    if standing is not None:
+        return standing
+    if write():
+        return Recorded.COMMITTED
+    # It was not held; an earlier try may have ended only while this one waited for it.
+    return stands() or Recorded.LOST
+
+
+def standing_of(present: tuple[int, int] | None, fence: int, cursor: int) -> Recorded | None:
+    """Return what (fence, cursor) of a chunk, None when it is gone, say of a step at `cursor`."""
+    if present is None or present[0] != fence:
+        return Recorded.LOST
+    return Recorded.COMMITTED if present[1] == cursor + 1 else None
 
 
 def _finish(engine: Engine, chunk: OpenChunk) -> None:
@@ -136,6 +162,4 @@ def _standing(engine: Engine, chunk: OpenChunk) -> Recorded | None:
     # A COMMIT without an answer may have held: the cursor tells.
     with engine.connect() as connection:
         present = repository.position_of(connection, chunk.lease)
-    if present is None or present[0] != chunk.lease.fence:
-        return Recorded.LOST
-    return Recorded.COMMITTED if present[1] == chunk.cursor + 1 else None
+    return standing_of(present, chunk.lease.fence, chunk.cursor)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
 from delivery.chunks.repository import CHUNK_PER_SECOND
 from delivery.engine.open_chunk import OpenChunk
@@ -18,6 +19,18 @@ _LEAST_PART = 1 / 8
 
 
 _Key = tuple[int, int]  # an app and a message
+
+
+class Careful(Protocol):
+    """Knows how carefully to go with the credential of a chunk, as `TokenWatch` does."""
+
+    def allowed(self, chunk: OpenChunk) -> int:
+        """Return how many pushes may be on their way."""
+        ...
+
+    def is_asking(self, chunk: OpenChunk) -> bool:
+        """Tell whether none may leave until it is known if the credential must pause."""
+        ...
 
 
 def slots_taken(chunks: Sequence[OpenChunk]) -> float:
@@ -43,13 +56,23 @@ class Shares:
     what begins to be in doubt within the turn is added, what ends counts from the next one on.
     """
 
-    def __init__(self, chunks: Sequence[OpenChunk], limit: int) -> None:
+    def __init__(
+        self, chunks: Sequence[OpenChunk], limit: int, tokens: Careful | None = None
+    ) -> None:
         self._limit = limit
+        self._tokens = tokens
+        self._allowed: dict[int, int] = {}
+        if tokens is not None:
+            one_of_each = {_credential(chunk): chunk for chunk in chunks}
+            self._allowed = {key: tokens.allowed(chunk) for key, chunk in one_of_each.items()}
+        self._with: Counter[int] = Counter()
         self._weights = {_key(chunk): _weight(chunk) for chunk in chunks}
         self._weight = sum(self._weights.values())
         self._doubts: Counter[_Key] = Counter()
         for chunk in chunks:
-            self._doubts[_key(chunk)] += chunk.in_doubt()
+            doubt = chunk.in_doubt()
+            self._doubts[_key(chunk)] += doubt
+            self._with[_credential(chunk)] += doubt
         self._doubt = self._doubts.total()
 
     @property
@@ -66,13 +89,24 @@ class Shares:
         """Tell whether little room is left, for all or for the chunk's message."""
         part = self.part(chunk)
         left = part - self._doubts[_key(chunk)]
-        return self.room < self._limit * _SCARCE_SHARE or left < part * _SCARCE_SHARE
+        allowed = self.allowed(chunk)
+        return (
+            self.room < self._limit * _SCARCE_SHARE
+            or left < part * _SCARCE_SHARE
+            or allowed - self._with[_credential(chunk)] < allowed * _SCARCE_SHARE
+        )
+
+    def allowed(self, chunk: OpenChunk) -> int:
+        """Return how many may be in doubt with the chunk's credential."""
+        return self._allowed.get(_credential(chunk), self._limit)
 
     def has_room(self, chunk: OpenChunk) -> bool:
         """Tell whether the window that is prepared may be in doubt, too."""
         pushes = len(chunk.next.pushes) if chunk.next else 0
         own = self._doubts[_key(chunk)]
-        if pushes > self.room:
+        if pushes > min(self.room, self.allowed(chunk) - self._with[_credential(chunk)]):
+            return False
+        if self._tokens is not None and self._tokens.is_asking(chunk):
             return False
         # Each may have one window at least: its part may be smaller than a window is.
         return not own or own + pushes <= self.part(chunk)
@@ -80,6 +114,7 @@ class Shares:
     def add(self, chunk: OpenChunk, pushes: int) -> None:
         """Count pushes of the chunk that are in doubt from now on."""
         self._doubts[_key(chunk)] += pushes
+        self._with[_credential(chunk)] += pushes
         self._doubt += pushes
 
 
@@ -101,6 +136,10 @@ def horizon_seconds(chunk: OpenChunk, chunks: Sequence[OpenChunk], now: float) -
 
 def _key(chunk: OpenChunk) -> _Key:
     return chunk.lease.message.app_id, chunk.lease.message.id
+
+
+def _credential(chunk: OpenChunk) -> int:
+    return chunk.lease.credential_id
 
 
 def _weight(chunk: OpenChunk) -> int:

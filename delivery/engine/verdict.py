@@ -14,11 +14,17 @@ from delivery.outcome import (
     Retry,
     Scope,
     Unknown,
+    Withdrawn,
 )
 from delivery.retry import RetryRules, delay_seconds, is_exhausted
 from delivery.states import RecipientState
 
+RETRIES_EXHAUSTED = "retries_exhausted"
+# An earlier try may have arrived, and no other will be made.
+UNCONFIRMED = "unconfirmed"
 _WORDS_LIMIT = 500
+# Then it is known until when its platform is on hold.
+_HOLD_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Attempt:
     sent_at: datetime
     expires_in_seconds: float
     at_least_once: bool
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +63,24 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, jitter: float)
 
 
 def _not_now(
-    outcome: Retry | Unknown | Paused, attempt: Attempt, rules: RetryRules, jitter: float
+    outcome: Retry | Unknown | Paused | Withdrawn,
+    attempt: Attempt,
+    rules: RetryRules,
+    jitter: float,
 ) -> Decision:
     match outcome:
         case Retry():
             return _retry(outcome, attempt, rules, jitter)
         case Unknown() if attempt.at_least_once:
             again = Retry(outcome.reason, Scope.DEVICE)
-            return _retry(again, attempt, rules, jitter)
+            return _in_doubt(_retry(again, attempt, rules, jitter), outcome.reason)
         case Unknown():
             return _end(attempt, RecipientState.UNKNOWN, outcome.reason, None)
         case Paused():
             return _paused(outcome, attempt, rules, jitter)
+        case Withdrawn():
+            # Whoever claims it next reads why it may not be sent, and whether it ends.
+            return Decision(retry=Retried(attempt.position, 0.0, "", attempt.number))
 
 
 def _end(
@@ -122,30 +135,61 @@ def _retry(outcome: Retry, attempt: Attempt, rules: RetryRules, jitter: float) -
         return Decision(end=end, credential=freeze)
     if outcome.counts and is_exhausted(rules, attempt.number, attempt.age_seconds):
         end = Ended(
-            attempt.position, RecipientState.REJECTED.value, "retries_exhausted", outcome.reason
+            attempt.position, RecipientState.REJECTED.value, RETRIES_EXHAUSTED, outcome.reason
         )
         return Decision(end=end, credential=freeze)
     retry = Retried(attempt.position, delay, outcome.reason, number)
     return Decision(retry=retry, credential=freeze)
 
 
+def _in_doubt(decision: Decision, reason: str) -> Decision:
+    """Keep in mind that the gateway may have it: no end may say that it has not."""
+    if decision.retry:
+        return replace(decision, retry=replace(decision.retry, in_doubt=True))
+    if decision.end:
+        unknown = Ended(decision.end.position, RecipientState.UNKNOWN.value, reason)
+        return replace(decision, end=unknown)
+    return decision
+
+
+def doubted(decision: Decision) -> Decision:
+    """Return a decision about somebody whom a gateway may have from an earlier try.
+
+    What the gateway says now is the truth; what only we say is not.
+    """
+    end = decision.end
+    is_ours = end is not None and (
+        end.state in {RecipientState.SUPPRESSED, RecipientState.EXPIRED}
+        or end.reason == RETRIES_EXHAUSTED
+    )
+    return _in_doubt(decision, UNCONFIRMED) if decision.retry or is_ours else decision
+
+
 def _paused(outcome: Paused, attempt: Attempt, rules: RetryRules, jitter: float) -> Decision:
-    if outcome.platforms:
-        # Only some platforms of the project are affected, so its credential goes on.
+    if outcome.platforms and attempt.platform not in outcome.platforms:
+        # No hold will keep it back, so it must not be tried for ever.
         return _retry(Retry(outcome.reason, Scope.DEVICE), attempt, rules, jitter)
-    reason = _storable(outcome.reason)
-    verdict = CredentialVerdict(reason, _storable(outcome.words))
-    retry = Retried(attempt.position, 0.0, reason, attempt.number)
+    # Only some platforms of a project may be affected: then its credential goes on.
+    reason, delay = _storable(outcome.reason), _HOLD_SECONDS if outcome.platforms else 0.0
+    verdict = CredentialVerdict(reason, _storable(outcome.words), platforms=outcome.platforms)
+    # Not the push was refused, so it is no attempt.
+    retry = Retried(attempt.position, delay, reason, attempt.number)
     return Decision(retry=retry, credential=verdict)
 
 
 def strictest(
     first: CredentialVerdict | None, second: CredentialVerdict | None
 ) -> CredentialVerdict | None:
-    """Return the stricter: a pause over a freeze, a longer freeze over a shorter."""
+    """Return the stricter: a pause over a freeze over a hold, a longer freeze over a shorter."""
     if first is None or second is None:
         return first or second
     if first.freeze_seconds is None or second.freeze_seconds is None:
-        return first if first.freeze_seconds is None else second
+        return min(first, second, key=_mildness)
     longer = first if first.freeze_seconds >= second.freeze_seconds else second
     return replace(longer, slow_down=first.slow_down or second.slow_down)
+
+
+def _mildness(verdict: CredentialVerdict) -> int:
+    if verdict.platforms:
+        return 2
+    return 0 if verdict.freeze_seconds is None else 1

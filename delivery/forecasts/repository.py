@@ -47,7 +47,10 @@ HeldBy = Literal["kill_switch", "credential_paused", "project_frozen"]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A credential as a forecast sees it; `held_by` says why nothing leaves with it now."""
+    """A credential as a forecast sees it; `held_by` says why nothing leaves with it now.
+
+    `held_words` are its gateway's about that, or about `held_platforms`, which alone wait.
+    """
 
     id: int
     public_id: str
@@ -55,6 +58,8 @@ class Way:
     name: str
     quota_per_minute: int | None
     held_by: HeldBy | None
+    held_words: str | None
+    held_platforms: Sequence[str] | None
 
 
 def ways(connection: Connection, app_id: int, credential_ids: Sequence[int]) -> Sequence[Way]:
@@ -68,7 +73,11 @@ def ways(connection: Connection, app_id: int, credential_ids: Sequence[int]) -> 
                           AND (s.credential_id IS NULL OR s.credential_id = k.id))
                         THEN 'kill_switch'
                     WHEN k.state <> 'active' THEN 'credential_paused'
-                    WHEN k.frozen_until > clock_timestamp() THEN 'project_frozen' END AS held_by
+                    WHEN k.frozen_until > clock_timestamp() THEN 'project_frozen' END AS held_by,
+               CASE WHEN k.state <> 'active' THEN k.reason_text
+                    WHEN k.held_until > clock_timestamp() THEN k.hold_text END AS held_words,
+               CASE WHEN k.held_until > clock_timestamp() THEN k.held_platforms
+                    END AS held_platforms
         FROM credential k WHERE k.app_id = :app_id AND k.id = ANY(:ids) ORDER BY k.id
         """,
         app_id=app_id,

@@ -66,7 +66,7 @@ class Channel:
         self._endpoint = endpoint
         self._options = options
         self._finished = finished
-        self._report = report
+        self._report = partial(report, self)
         self._credit = _MOST_CREDIT
         self._credited_at = self._pause = self._not_before = 0.0
         self._full_since: float | None = None
@@ -74,10 +74,7 @@ class Channel:
     def dispatch(self, now: float) -> None:
         """Hand waiting requests to connections with room; ask for more connections."""
         self.reap(now)
-        while self.waiting:
-            free = [line for line in self.lines if line.room() > 0]
-            if not free:
-                break
+        while self.waiting and (free := [line for line in self.lines if line.room() > 0]):
             share = min(_BATCH, -(-len(self.waiting) // len(free)))
             for line in free:
                 self._fill(line, share, now)
@@ -112,8 +109,7 @@ class Channel:
             self._credit -= self.dialing
             for _ in range(self.dialing):
                 self._turn += 1
-                report = partial(self._report, self)
-                dial_in_thread(self._endpoint, self._options.route, self._turn, report)
+                dial_in_thread(self._endpoint, self._options.route, self._turn, self._report)
 
     def dialed(self, outcome: Dialed, selector: BaseSelector, now: float) -> None:
         """Take what has become of an attempt to connect."""

@@ -154,8 +154,7 @@ class Connection:
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer; raise PeerError when it breaks the protocol."""
-        if self._rest:
-            data = self._rest + data
+        data = self._rest + data
         at, size = 0, len(data)
         while size - at >= frames.HEAD_BYTES:
             word, flags, stream_id = frames.HEAD.unpack_from(data, at)
@@ -168,8 +167,7 @@ class Connection:
             kind = word & 0xFF
             if self._awaited not in {None, kind} or kind == frames.PUSH_PROMISE:
                 raise PeerError(frames.PROTOCOL_ERROR, f"a frame of kind {kind} out of order")
-            taker = self._takers.get(kind)
-            if taker:
+            if taker := self._takers.get(kind):
                 taker(stream_id & frames.LARGEST_STREAM_ID, flags, data[start:at])
         self._rest = data[at:]
         if self._unsent:
@@ -241,11 +239,9 @@ class Connection:
 
     def _take_reset(self, stream_id: int, _flags: int, payload: bytes) -> None:
         code = frames.read_word(payload, "RST_STREAM")
-        stream = self._stream(stream_id)
-        if stream is None:
-            return
-        words = f"stream reset: {frames.error_name(code)}"
-        self._lose(stream_id, words, REFUSED if code == frames.REFUSED_STREAM else None)
+        if self._stream(stream_id):
+            words = f"stream reset: {frames.error_name(code)}"
+            self._lose(stream_id, words, REFUSED if code == frames.REFUSED_STREAM else None)
 
     def _take_goaway(self, stream_id: int, _flags: int, payload: bytes) -> None:
         well_formed = not stream_id and len(payload) >= frames.PAIR.size

@@ -72,14 +72,12 @@ class Line:
         """Look at the clock: deadlines, and whether the peer is alive if it is `wanted`."""
         if self.ended:
             return
+        ask_at = max(self._heard_at + _SILENCE_SECONDS, self._may_ask_at)
         if not self.connection.expire(now):
             self.end("connection lost: it takes no bytes")
-            return
-        if self._asked_at is not None and now - self._asked_at > _PATIENCE_SECONDS:
+        elif self._asked_at is not None and now - self._asked_at > _PATIENCE_SECONDS:
             self.end("connection lost: no sign of life")
-            return
-        silent = (wanted or self.connection.streams) and now - self._heard_at > _SILENCE_SECONDS
-        if silent and now >= self._may_ask_at:
+        elif (wanted or self.connection.streams) and now > ask_at:
             self.connection.ping()
             self._asked_at, self._may_ask_at = now, now + _BETWEEN_PINGS_SECONDS
         if self.connection.out:

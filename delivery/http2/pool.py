@@ -1,17 +1,19 @@
 """The transport: channels by endpoint on one selector, driven by one thread."""
 
 import socket
-import time
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
 
+from core.clock import steady_seconds
 from delivery.http2.channel import Channel, Dialed, Options
 from delivery.http2.line import Line
 from delivery.http2.stream import Finished
 from delivery.transport import Done, Endpoint, NotProcessed, Request
 
 _TICK_SECONDS = 0.05
+_WITHDRAWN = NotProcessed("withdrawn", "withdrawn before anything was written")
 
 
 class Http2Transport:
@@ -43,7 +45,7 @@ class Http2Transport:
         if channel is None:
             channel = Channel(request.endpoint, self._options, self._finished, self._report)
             self._channels[request.endpoint] = channel
-        channel.waiting.append((request, done, time.monotonic() + request.timeout_seconds))
+        channel.waiting.append((request, done, steady_seconds() + request.timeout_seconds))
 
     def _report(self, channel: Channel, outcome: Dialed) -> None:
         # From the thread that dialed.
@@ -55,17 +57,27 @@ class Http2Transport:
 
     def retire(self, endpoint: Endpoint) -> None:
         """Let the connections of an endpoint end as soon as they carry nothing."""
-        channel = self._channels.get(endpoint)
-        if channel:
+        if channel := self._channels.get(endpoint):
             channel.retired = True
 
     def in_flight(self) -> int:
         """Return how many requests have no result yet."""
         return self._count
 
+    def unwritten(self) -> list[Done]:
+        """Return the `done` of each request of which nothing was written."""
+        return [done for channel in self._channels.values() for _, done, _ in channel.waiting]
+
+    def withdraw(self, is_meant: Callable[[Done], bool]) -> None:
+        """End the requests that are meant and of which nothing was written, as withdrawn."""
+        for channel in self._channels.values():
+            ended = [done for _, done, _ in channel.waiting if is_meant(done)]
+            channel.waiting = deque(one for one in channel.waiting if not is_meant(one[1]))
+            self._finished.extend((done, _WITHDRAWN) for done in ended)
+
     def pump(self, timeout_seconds: float) -> None:
         """Make progress, waiting at most this long for the network."""
-        now = time.monotonic()
+        now = steady_seconds()
         if self._closed:
             self._deliver()
             return
@@ -83,18 +95,15 @@ class Http2Transport:
 
     def _poll(self, wait_seconds: float) -> None:
         events = self._selector.select(wait_seconds)
-        self._polled_at = now = time.monotonic()
+        self._polled_at = now = steady_seconds()
         for key, _ in events:
             if isinstance(key.data, Line):
                 key.data.ready(now)
             else:
                 self._sleeper.recv(4_096)
-                self._take_dialed(now)
-
-    def _take_dialed(self, now: float) -> None:
-        while not self._dialed.empty():
-            channel, outcome = self._dialed.get()
-            channel.dialed(outcome, self._selector, now)
+                while not self._dialed.empty():
+                    channel, outcome = self._dialed.get()
+                    channel.dialed(outcome, self._selector, now)
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + _TICK_SECONDS

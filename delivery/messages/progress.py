@@ -12,6 +12,7 @@ from delivery.messages.waiting import KILL_SWITCHES, words_for
 from delivery.states import RecipientState
 
 # What the recipients of chunk `c` with credential `k` wait for, and the words that go before ours.
+# `:state` is the state of their message.
 WAIT_REASON = """CASE WHEN k.state = 'retired' THEN 'credential_retired'
             WHEN s.words IS NOT NULL THEN 'kill_switch'
             WHEN k.state = 'paused' THEN coalesce(k.reason, 'credential_paused')
@@ -19,9 +20,15 @@ WAIT_REASON = """CASE WHEN k.state = 'retired' THEN 'credential_retired'
                 THEN coalesce(nullif(c.wait_reason, ''), 'project_frozen')
             WHEN :state = 'paused' THEN 'message_paused'
             ELSE c.wait_reason END"""
+# The same where each chunk may be of another message.
+WAIT_REASON_OF_ANY = WAIT_REASON.replace(
+    ":state",
+    "(SELECT state FROM message m WHERE m.app_id = c.app_id AND m.id = c.message_id)",
+)
 WAIT_WORDS = """CASE WHEN k.state = 'retired' THEN NULL
             WHEN s.words IS NOT NULL THEN s.words
-            WHEN k.state = 'paused' THEN k.reason_text END"""
+            WHEN k.state = 'paused' THEN k.reason_text
+            WHEN c.wait_reason = k.hold_reason THEN k.hold_text END"""
 STOPPED = """JOIN credential k ON k.app_id = c.app_id AND k.id = c.credential_id
 LEFT JOIN LATERAL (
     -- Why everybody is stopped is the operators' business.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, or_, select, text, update
 
 from core.database import rows
 from core.ids import new_public_id
@@ -55,6 +55,25 @@ def find_for_update(connection: Connection, app_id: int, public_id: str) -> Mess
     )
     row = connection.execute(statement).one_or_none()
     return _message(row) if row else None
+
+
+def uncut_for(
+    connection: Connection, app_id: int, parts: Sequence[Mapping[str, Any]]
+) -> Sequence[str]:
+    """Return messages that are not cut yet and whose audience has one of these parts: up to ten."""
+    has_part = or_(*(message.c.audience.contains(dict(part)) for part in parts))
+    statement = (
+        select(message.c.public_id)
+        .where(
+            message.c.app_id == app_id,
+            message.c.state.in_([MessageState.SCHEDULED.value, MessageState.PAUSED.value]),
+            message.c.targeted.is_(None),
+            has_part,
+        )
+        .order_by(message.c.id)
+        .limit(10)
+    )
+    return connection.execute(statement).scalars().all()
 
 
 def page(

@@ -1,8 +1,8 @@
 """How far ahead permits are given: what this worker learned of it when it asked last."""
 
-import time
 from collections.abc import Collection
 
+from core.clock import steady_seconds
 from delivery.pacing.gcra import HORIZON_SECONDS
 
 # A rate may be raised meanwhile: what is far away is asked for again after this.
@@ -19,7 +19,7 @@ class Ahead:
 
     def note(self, key: Key, seconds: float) -> None:
         """Note that the next permit is due in so many seconds, or later."""
-        now = time.monotonic()
+        now = steady_seconds()
         found = {other: due for other, due in self._due.items() if due > now}
         found[key] = now + min(seconds, HORIZON_SECONDS + _TRUST_SECONDS)
         # At once, for another thread reads it.
@@ -27,9 +27,9 @@ class Ahead:
 
     def seconds(self, key: Key) -> float:
         """Return the seconds until the next permit, as far as is known."""
-        return max(0.0, self._due.get(key, 0.0) - time.monotonic())
+        return max(0.0, self._due.get(key, 0.0) - steady_seconds())
 
     def far(self) -> Collection[Key]:
         """Return those whose permits are too far away to ask for."""
-        until = time.monotonic() + HORIZON_SECONDS
+        until = steady_seconds() + HORIZON_SECONDS
         return [key for key, due in self._due.items() if due > until]

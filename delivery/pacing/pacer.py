@@ -1,7 +1,6 @@
 """The pacer: permits from Redis, from PostgreSQL while Redis is away, and back."""
 
 import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -9,6 +8,7 @@ from dataclasses import replace
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
+from core.clock import steady_seconds
 from core.telemetry import log_event
 from delivery.pacing import postgres_permits, standing
 from delivery.pacing.gcra import HORIZON_SECONDS, Limit, Wish
@@ -44,6 +44,8 @@ class Pacer:
         """
         if not limits or not wish.pushes:
             return 0.0
+        if found.is_stale():
+            found = self._read()
         may_begin = False
         for _ in range(_TRIES):
             own = replace(wish, settle_seconds=found.settle_seconds())
@@ -79,22 +81,25 @@ class Pacer:
 
     def _redis_is_back(self) -> bool:
         # In a thread: a server that is silent would hold up the engine for the whole timeout.
-        now = time.monotonic()
+        now = steady_seconds()
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
             return answer.exception() is None
         if self._answer is None and now - self._asked_at >= _ASK_AGAIN_SECONDS:
             self._asked_at = now
-            self._answer = self._asking.submit(self._permits.ping)
+            self._answer = self._asking.submit(self._permits.try_out)
         return False
 
     def _renewed(self, seen: Standing) -> Standing:
-        with self._database.connect() as connection:
-            now = standing.read(connection)
+        now = self._read()
         if now.epoch > seen.epoch:
             return now
         # Redis has seen a later epoch than PostgreSQL: the database is an older copy.
         return self._switch(now, REDIS, "restored", anew=True)
+
+    def _read(self) -> Standing:
+        with self._database.connect() as connection:
+            return standing.read(connection)
 
     def _switch(self, seen: Standing, live: str, reason: str, *, anew: bool = False) -> Standing:
         with self._database.begin() as connection:

@@ -5,16 +5,16 @@ is the share of the quota that may be used now. It rises while that share is use
 it is not, at the same pace, so a trickle does not open the gates for a flood.
 """
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
 
+from core.clock import steady_seconds
 from core.database import begin_unhurried
 
 _REFRESH_SECONDS = 1.0
 # Slower than this nothing needs a ramp.
-_FLOOR_PER_SECOND = 10.0
+FLOOR_PER_SECOND = 10.0
 _NOTE = text(
     """
     INSERT INTO pace AS p (scope, level, level_at)
@@ -58,7 +58,7 @@ class Ramp:
         floor = self._floor(per_second)
         if floor >= 1:
             return 1.0
-        known, now = self._known.get(scope), time.monotonic()
+        known, now = self._known.get(scope), steady_seconds()
         if known is None or now - known.read_at >= _REFRESH_SECONDS:
             level = self._note(scope, per_second, floor, known.pushes if known else 0)
             known = self._known[scope] = _Known(level, now)
@@ -73,7 +73,7 @@ class Ramp:
     def _floor(self, per_second: float) -> float:
         if self._seconds <= 0:
             return 1.0
-        return max(1 / self._seconds, _FLOOR_PER_SECOND / per_second)
+        return max(1 / self._seconds, FLOOR_PER_SECOND / per_second)
 
     def _note(self, scope: str, per_second: float, floor: float, pushes: int) -> float:
         values = {

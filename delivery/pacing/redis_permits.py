@@ -92,9 +92,12 @@ class RedisPermits:
         """Close the connections to Redis."""
         self._redis.close()
 
-    def ping(self) -> None:
-        """Raise `RedisError` unless Redis answers."""
-        self._redis.ping()
+    def try_out(self) -> None:
+        """Raise `RedisError` unless Redis takes what is written.
+
+        One that is full, or a copy that may only be read, answers a PING none the less.
+        """
+        self._redis.set(f"{self._prefix}pace:trial", "1", ex=_KEEP_SECONDS)
 
     def take(
         self, standing: Standing, limits: Sequence[Limit], wish: Wish, *, may_begin: bool

@@ -4,11 +4,12 @@ Each change begins a new epoch. Permits of the one before may still be on their 
 they are given ahead, so those of the new epoch begin after that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from core.clock import steady_seconds
 from core.database import rows
 from delivery.pacing.gcra import HORIZON_SECONDS
 
@@ -44,6 +45,14 @@ class Standing:
     live: str  # redis, postgresql
     stay_seconds: float  # Redis is not asked again before that
     age_seconds: float
+    read_at: float = field(default_factory=steady_seconds, compare=False)
+
+    def is_stale(self) -> bool:
+        """Tell whether this was read so long ago that permits may not be asked for by it.
+
+        A Redis that is away for others only does not know of the epoch that they began.
+        """
+        return steady_seconds() - self.read_at > _STALE_SECONDS
 
     def settle_seconds(self) -> float:
         """Return how long permits of the pacer before may still be on their way."""
@@ -52,17 +61,19 @@ class Standing:
 
 def read(connection: Connection) -> Standing:
     """Read which pacer is live."""
-    return of_row(rows(connection, _READ)[0])
+    read_at = steady_seconds()
+    return of_row(rows(connection, _READ)[0], read_at)
 
 
-def of_row(row: Any) -> Standing:
-    """Return the standing in a row with its columns."""
+def of_row(row: Any, read_at: float) -> Standing:
+    """Return the standing in a row with its columns; it was asked for at `read_at`, monotonic."""
     return Standing(
         installation=str(row.installation),
         epoch=row.epoch,
         live=row.live,
         stay_seconds=row.stay_seconds,
         age_seconds=row.age_seconds,
+        read_at=read_at,
     )
 
 

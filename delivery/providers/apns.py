@@ -1,12 +1,11 @@
 """APNs as a provider, with a signing key or a certificate."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from core.clock import utc_now
+from core.clock import steady_seconds, utc_now
 from delivery.outcome import Accepted, Outcome, Paused, Rejected
 from delivery.providers import apns_payload
 from delivery.providers.apns_outcome import (
@@ -16,6 +15,7 @@ from delivery.providers.apns_outcome import (
     connection_fault,
     refused_again,
 )
+from delivery.providers.batch import Batch, reports_of, tells
 from delivery.providers.certificate import ClientCertificate
 from delivery.providers.provider_token import issued_at, provider_token
 from delivery.providers.undelivered import may_go_again, result_outcome
@@ -55,11 +55,9 @@ class ApnsAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """What pushes that were handed over together have in common; deadline by the own clock."""
+class _Batch(Batch):
+    """Pushes with one provider token."""
 
-    report: Report
-    deadline: float
     authorization: Fields
 
 
@@ -95,7 +93,7 @@ class ApnsProvider:
 
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         """Start all of `pushes`."""
-        batch = _Batch(report, time.monotonic() + timeout_seconds, self._authorization())
+        batch = _Batch(report, steady_seconds() + timeout_seconds, self._authorization())
         for push in pushes:
             self._submit(batch, push, 0)
 
@@ -106,7 +104,7 @@ class ApnsProvider:
             push.headers,
             batch.authorization + push.varying,
             push.body,
-            max(0.001, batch.deadline - time.monotonic()),
+            max(0.001, batch.deadline - steady_seconds()),
         )
         done = partial(self._answered, batch, push, resends, self._generation)
         self._transport.submit(request, done)
@@ -127,6 +125,14 @@ class ApnsProvider:
         if isinstance(secret, ClientCertificate):
             return Endpoint(self._origin, binding, secret.certificate, secret.private_key)
         return Endpoint(self._origin, binding)
+
+    def unwritten(self) -> Collection[Report]:
+        """Return whose pushes wait for a connection or a stream."""
+        return reports_of(self._transport.unwritten())
+
+    def withdraw(self, report: Report) -> None:
+        """Take back the pushes of `report` that wait."""
+        self._transport.withdraw(tells(report))
 
     def retire(self) -> None:
         """Let the connections end as soon as they carry nothing."""
@@ -159,7 +165,7 @@ class ApnsProvider:
         return outcome
 
     def _renew_connection(self, generation: int, reason: str) -> Paused | None:
-        now = time.monotonic()
+        now = steady_seconds()
         if generation != self._generation:
             return None
         fault = None if self._proven else refused_again(reason)

@@ -1,14 +1,14 @@
 """FCM HTTP v1 as a provider."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from core.clock import utc_now
+from core.clock import steady_seconds, utc_now
 from delivery.outcome import Outcome, Paused, Retry, Scope
 from delivery.providers import fcm_payload
+from delivery.providers.batch import Batch, reports_of, tells
 from delivery.providers.fcm_outcome import UNAUTHENTICATED, classify
 from delivery.providers.oauth import OAuthTokens
 from delivery.providers.oauth_answer import AccessToken
@@ -18,14 +18,12 @@ from delivery.transport import Answer, Endpoint, Fields, Request, Result, Transp
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """What pushes that were handed over together have in common; deadline by the own clock.
+class _Batch(Batch):
+    """Pushes with an access token.
 
-    `renewed` says that `token` is a second one, got after the gateway refused the first.
+    `renewed` says that it is a second one, got after the gateway refused the first.
     """
 
-    report: Report
-    deadline: float
     token: AccessToken
     renewed: bool = False
 
@@ -61,26 +59,33 @@ class FcmProvider:
 
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         """Start all of `pushes` as soon as there is an access token."""
-        deadline = time.monotonic() + timeout_seconds
-        self._tokens.ask(partial(self._send_all, list(pushes), deadline, report))
+        batch = Batch(report, steady_seconds() + timeout_seconds)
+        self._tokens.ask(partial(self._send_all, batch, list(pushes)))
+
+    def unwritten(self) -> Collection[Report]:
+        """Return whose pushes wait for a token, a connection or a stream."""
+        return reports_of([*self._tokens.waiting, *self._transport.unwritten()])
+
+    def withdraw(self, report: Report) -> None:
+        """Take back the pushes of `report` that wait."""
+        self._tokens.withdraw(tells(report))
+        self._transport.withdraw(tells(report))
 
     def retire(self) -> None:
         """Keep the connections: all projects share them."""
 
-    def _send_all(
-        self, pushes: list[Encoded], deadline: float, report: Report, token: AccessToken | Outcome
-    ) -> None:
+    def _send_all(self, asked: Batch, pushes: list[Encoded], token: AccessToken | Outcome) -> None:
         if not isinstance(token, AccessToken):
             for push in pushes:
-                report(push, token)
+                asked.report(push, token)
             return
-        batch = _Batch(report, deadline, token)
+        batch = _Batch(asked.report, asked.deadline, token)
         authorization = batch.authorization()
         for push in pushes:
             self._submit(batch, authorization, push, 0)
 
     def _submit(self, batch: _Batch, authorization: Fields, push: Encoded, resends: int) -> None:
-        timeout_seconds = batch.deadline - time.monotonic()
+        timeout_seconds = batch.deadline - steady_seconds()
         if timeout_seconds <= 0:
             late = Retry("oauth_unavailable", Scope.PROJECT, counts=False)
             batch.report(push, late)

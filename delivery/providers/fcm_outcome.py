@@ -26,6 +26,9 @@ from delivery.transport import Answer
 
 UNAUTHENTICATED = "unauthenticated"
 QUOTA_FREEZE_SECONDS = 60.0
+# A date that has passed by the gateway's clock, or 0, is no freeze at all: each refusal that is on
+# its way already would count as a new one and lower the rate again.
+_LEAST_FREEZE_SECONDS = 1.0
 _TOKEN_REASONS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 
 # The error, the status and Retry-After in seconds.
@@ -83,7 +86,8 @@ def _quota(error: FcmError, _status: int, after: float | None) -> Outcome:
     told = error.quota or error.message
     if error.apns_status == 429 or "device" in told.lower():
         return Retry("device_quota_exceeded", Scope.DEVICE, after)
-    return Retry(QUOTA_EXCEEDED, Scope.PROJECT, QUOTA_FREEZE_SECONDS if after is None else after)
+    freeze = QUOTA_FREEZE_SECONDS if after is None else max(after, _LEAST_FREEZE_SECONDS)
+    return Retry(QUOTA_EXCEEDED, Scope.PROJECT, freeze)
 
 
 def _unavailable(_error: FcmError, _status: int, after: float | None) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from core.clock import utc_now
-from delivery.outcome import Outcome
+from delivery.outcome import Outcome, Withdrawn
 from delivery.providers.assertion import load_signer, sign_assertion
 from delivery.providers.oauth_answer import AccessToken, read_token
 from delivery.providers.token_cache import TokenCache
@@ -28,7 +28,8 @@ class OAuthTokens:
 
     The token is fetched over the transport, so that a slow token endpoint holds up nobody else;
     who asks meanwhile waits in line and is served from within `pump`. Only where another worker
-    is fetching the very first token does asking block, for at most two seconds.
+    is fetching the very first token does asking block, for at most two seconds. `waiting` is that
+    line.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class OAuthTokens:
         self._clock = clock
         self._key = account_key(account)
         self._token: AccessToken | None = None
-        self._waiting: list[Use] = []
+        self.waiting: list[Use] = []
         self._fetching = False
         self._look_again_at = 0.0
         self._failure: Outcome | None = None
@@ -70,6 +71,13 @@ class OAuthTokens:
         self._token = None
         self._wait(use, rejected=rejected.value)
 
+    def withdraw(self, is_meant: Callable[[Use], bool]) -> None:
+        """Take whoever is meant out of the line, and tell it so."""
+        meant = [use for use in self.waiting if is_meant(use)]
+        self.waiting = [use for use in self.waiting if not is_meant(use)]
+        for use in meant:
+            use(Withdrawn())
+
     def forgive(self) -> None:
         """Forget the last failure at once: whoever resumes a credential has mended its cause."""
         self._failure = None
@@ -78,7 +86,7 @@ class OAuthTokens:
         if self._failure is not None and time.monotonic() < self._failure_until:
             use(self._failure)
             return
-        self._waiting.append(use)
+        self.waiting.append(use)
         if not self._fetching:
             self._obtain(rejected)
 
@@ -141,7 +149,7 @@ class OAuthTokens:
         else:
             self._failure = found
             self._failure_until = time.monotonic() + _FAILURE_HOLDS_SECONDS
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for use in waiting:
             use(found)
 

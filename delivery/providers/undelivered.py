@@ -1,12 +1,12 @@
 """Outcomes that no gateway answered: what the transport says about a request."""
 
 import math
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from delivery.outcome import Outcome, Paused, Rejected, Retry, Scope, Unknown
+from core.clock import steady_seconds
+from delivery.outcome import Outcome, Paused, Rejected, Retry, Scope, Unknown, Withdrawn
 from delivery.transport import Ambiguous, NotProcessed, Result
 
 _RETRY_AFTER_CEILING_SECONDS = 86_400.0
@@ -30,6 +30,8 @@ def result_outcome(result: NotProcessed | Ambiguous) -> Outcome:
         )
     if result.fault in {"too_large", "unsupported"}:
         return Rejected(result.fault, result.reason)
+    if result.fault == "withdrawn":
+        return Withdrawn()
     return Retry(_WAITS[result.fault], Scope.CONNECTION, counts=False)
 
 
@@ -40,7 +42,7 @@ def may_go_again(result: Result, resends: int, deadline: float) -> bool:
     again gets the ordinary pause. `deadline` is by the monotonic clock.
     """
     free = isinstance(result, NotProcessed) and result.fault in {"refused", "unsent"}
-    return free and resends < _MOST_RESENDS and time.monotonic() < deadline
+    return free and resends < _MOST_RESENDS and steady_seconds() < deadline
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -9,6 +9,7 @@ from delivery.sandbox import apns
 from delivery.sandbox.answer import Answer, Headers, Reply, Request
 from delivery.sandbox.connections import Connection
 from delivery.sandbox.gateway import Gateway, apns_answer, make_push, never, reason_answer
+from delivery.sandbox.outcomes import OUTCOMES
 from delivery.sandbox.provider_token import (
     ProviderToken,
     age_refusal,
@@ -16,10 +17,12 @@ from delivery.sandbox.provider_token import (
     read_token,
     token_text,
 )
+from delivery.sandbox.reasons import REASONS
 from delivery.sandbox.record import short_hash
 from delivery.sandbox.tokens import apns_outcome
 
 _TOKENS_KEPT = 4096
+_ABOUT_TOPIC = ("BadTopic", "MissingTopic", "TopicDisallowed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,19 @@ def answer_apns(
         return Reply(reason_answer(sender, echo, gateway.now()))
     token = request.path[len(apns.PATH) :]
     push = apns.Push(token, headers, request.body, sender.topics, sender.certificate)
-    reason = apns.push_refusal(push)
+    # Whom Apple does not let in hears nothing about the push.
+    reason = _forced_on_sender(gateway, sender) or apns.push_refusal(push)
     if reason is not None:
         return Reply(reason_answer(reason, echo, gateway.now()))
     if sender.environment == "development":
         echo += (("apns-unique-id", _made_id(request, b"unique")),)
     return _deliver(gateway, push, sender.credential, echo)
+
+
+def _forced_on_sender(gateway: Gateway, sender: Sender) -> str | None:
+    forced = gateway.profile.outcome_forced_on("apns", sender.credential)
+    reason = OUTCOMES[forced].reason if forced is not None else ""
+    return reason if REASONS.get(reason) == 403 or reason in _ABOUT_TOPIC else None
 
 
 def _deliver(gateway: Gateway, push: apns.Push, credential: str, echo: Headers) -> Reply:

@@ -128,6 +128,10 @@ class ControlClient:
                 yield one["token"], one["message"]
             after = page["next"]
 
+    def pairs(self) -> set[int]:
+        """Return the `pair_hash` of every accepted (token, message)."""
+        return set(self._call("GET", "pairs")["pairs"])
+
     def seconds(self) -> dict[tuple[int, int], int]:
         """Return how many pushes came in each (second, status they got)."""
         return {

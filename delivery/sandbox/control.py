@@ -58,6 +58,11 @@ def _accepted(gateway: Gateway, request: Request) -> Any:
     return {"accepted": pairs, "next": page[-1][0] if len(page) == limit else None}
 
 
+def _pairs(gateway: Gateway, _request: Request) -> Any:
+    """Return the hash of every accepted (token, message), whatever else is kept of it."""
+    return {"pairs": list(gateway.record.pairs)}
+
+
 def _seconds(gateway: Gateway, _request: Request) -> Any:
     rows = sorted(gateway.record.seconds.items())
     return {"seconds": [[second, status, count] for (second, status), count in rows]}
@@ -149,6 +154,7 @@ def _object(request: Request) -> dict[str, Any]:
 _ROUTES: dict[str, dict[str, Callable[[Gateway, Request], Any]]] = {
     "stats": {"GET": _stats},
     "accepted": {"GET": _accepted},
+    "pairs": {"GET": _pairs},
     "seconds": {"GET": _seconds},
     "arrivals": {"GET": _arrivals},
     "reset": {"POST": _reset},

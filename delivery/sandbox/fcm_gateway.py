@@ -71,6 +71,9 @@ def _deliver(gateway: Gateway, request: Request, project: str, message: Message)
     push = make_push("fcm", message.target, name, request.body, project)
     if message.validate_only:
         gateway.record.validated += 1
+        forced = gateway.profile.outcome_forced_on("fcm", project)
+        if forced is not None and not OUTCOMES[forced].accepts:
+            return Reply(fcm_answer(OUTCOMES[forced], ()))
         return Reply(_success(project, "fake_message_id", "validated"))
     profile, now = gateway.profile, gateway.now()
     limits = (profile.fcm_device_per_minute, profile.fcm_device_per_hour)

@@ -70,7 +70,7 @@ class _Connection(APNsTLSClientProtocol):
     def _end_of(
         self, request: NotificationRequest, error: ConnectionClosed
     ) -> NotProcessed | Ambiguous:
-        if isinstance(request, Notification) and not request.is_written:
+        if isinstance(request, Notification) and not request.trip.written:
             return NotProcessed("unsent", f"connection lost: {error}", self.debug)
         found = failure(self.lost_by or error, written=True, connected=True)
         if isinstance(found, NotProcessed):
@@ -149,7 +149,7 @@ class ApnsClient:
 
     async def send(self, trip: Trip) -> Result:
         """Send one request."""
-        notification, authorization = to_notification(trip.request)
+        notification, authorization = to_notification(trip)
         self._authorize(authorization)
         task = asyncio.create_task(self._pool.send_notification(notification))
         self._under_way.add(task)
@@ -157,7 +157,6 @@ class ApnsClient:
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            trip.written = notification.is_written
             if not trip.written:
                 task.cancel()
             # Whoever is waiting for an answer stays: aioapns breaks the connection of all when

@@ -8,8 +8,8 @@ import orjson
 from aioapns import NotificationRequest
 from aioapns.common import NotificationResult
 
-from delivery.sdk.trip import UnsupportedError
-from delivery.transport import Answer, Request
+from delivery.sdk.trip import Trip, UnsupportedError
+from delivery.transport import Answer
 
 PATH = re.compile(r"/3/device/([^/?]*)")
 
@@ -34,21 +34,21 @@ class PushType:
 
 
 class Notification(NotificationRequest):
-    """A request of aioapns that knows whether it was written.
+    """A request of aioapns that notes in its trip when it is written.
 
     aioapns reads the message of a request when it writes it, and at no other time.
     """
 
-    __slots__ = ("_message", "is_written")
+    __slots__ = ("_message", "trip")
 
-    def __init__(self, device_token: str, message: Any, **fields: Any) -> None:
-        self.is_written = False
+    def __init__(self, trip: Trip, device_token: str, message: Any, **fields: Any) -> None:
+        self.trip = trip
         super().__init__(device_token, message, **fields)
 
     @property
     def message(self) -> Any:
         """Return the payload, to be written at once."""
-        self.is_written = True
+        self.trip.written = True
         return self._message
 
     @message.setter
@@ -56,12 +56,13 @@ class Notification(NotificationRequest):
         self._message = message
 
 
-def to_notification(request: Request) -> tuple[Notification, str | None]:
-    """Return the request in terms of aioapns, and its authorization.
+def to_notification(trip: Trip) -> tuple[Notification, str | None]:
+    """Return the request of a trip in terms of aioapns, and its authorization.
 
     Raises `UnsupportedError` for what aioapns can not say. It writes the body again with blanks
     between its parts, so a payload close to the limit grows beyond it.
     """
+    request = trip.request
     fields = dict(request.headers + request.varying)
     if len(fields) != len(request.headers) + len(request.varying):
         raise UnsupportedError("aioapns sends no header twice.")
@@ -71,7 +72,7 @@ def to_notification(request: Request) -> tuple[Notification, str | None]:
     found = PATH.fullmatch(request.path)
     if found is None:
         raise UnsupportedError(f"aioapns knows no path {request.path}.")
-    notification = Notification(found[1], _message(request.body), **_named(fields))
+    notification = Notification(trip, found[1], _message(request.body), **_named(fields))
     return notification, authorization
 
 

@@ -49,11 +49,13 @@ class Carrier:
         self._closing: set[asyncio.Task[None]] = set()
         self._now = asyncio.get_running_loop().time
 
-    async def carry(self, request: Request, deadline: float) -> Result:
+    async def carry(self, trip: Trip, deadline: float) -> Result:
         """Return what becomes of a request, at the latest a second after its deadline.
 
-        When cancelled, returns at once what that means for the request.
+        When cancelled, returns at once what that means for the request; but when it was withdrawn
+        and may have been written meanwhile, goes on.
         """
+        request = trip.request
         if deadline <= self._now():
             held = self._clients.get(self._route(request)[0])
             fault = "unsent" if held and held.client.is_connected() else "connect"
@@ -65,7 +67,7 @@ class Carrier:
         held.busy += 1
         held.used_at = self._now()
         try:
-            return await self._within(held, Trip(request), deadline)
+            return await self._within(held, trip, deadline)
         except UnsupportedError as error:
             return NotProcessed("unsupported", str(error))
         finally:
@@ -75,12 +77,7 @@ class Carrier:
     async def _within(self, held: _Held, trip: Trip, deadline: float) -> Result:
         started_at = self._now()
         work = asyncio.create_task(held.client.send(trip))
-        late = "closed"
-        try:
-            await asyncio.wait({work}, timeout=deadline - started_at)
-            late = "timeout"
-        except asyncio.CancelledError:
-            pass  # The transport is closing, and this is the answer it waits for.
+        late = await self._wait(work, trip, deadline)
         if not work.done():
             work.cancel()
             await asyncio.wait({work}, timeout=_LEAVE_SECONDS)
@@ -89,10 +86,28 @@ class Carrier:
             if isinstance(result, Answer):
                 held.answered_at = self._now()
             return result
+        if late == "withdrawn" and work.done() and not trip.written:
+            return NotProcessed("withdrawn", "withdrawn before anything was written")
         self._gave_up(held, started_at)
         if trip.written or not work.done() or late == "closed":
             return Ambiguous(late)
         return NotProcessed("unsent" if held.client.is_connected() else "connect", late)
+
+    async def _wait(self, work: asyncio.Task[Result], trip: Trip, deadline: float) -> str:
+        """Wait for the end of `work`; return why there is no more waiting."""
+        while True:
+            try:
+                await asyncio.wait({work}, timeout=deadline - self._now())
+            except asyncio.CancelledError:
+                # The transport is closing, and this is the answer it waits for; or somebody
+                # wants the request back.
+                if not trip.withdrawn:
+                    return "closed"
+                if not trip.written:
+                    return "withdrawn"
+                trip.withdrawn = False
+            else:
+                return "timeout"
 
     def _client_of(self, request: Request) -> _Held:
         key, make = self._route(request)

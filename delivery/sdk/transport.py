@@ -7,17 +7,20 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
-import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from core.clock import steady_seconds
 from delivery.sdk.carrier import Carrier
+from delivery.sdk.trip import Trip
 from delivery.transport import Ambiguous, Done, Endpoint, NotProcessed, Request, Result
 
 _LOGGER = logging.getLogger(__name__)
 _CLOSE_SECONDS = 10.0
+_GOODBYE_SECONDS = 0.05
 # They log each request at level info, or header by header at level debug: tokens must not show.
 _TALKATIVE = ("httpx", "httpcore", "hpack", "aioapns", "google.auth", "firebase_admin")
 
@@ -41,10 +44,10 @@ class SdkTransport:
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._results: SimpleQueue[tuple[int, Result]] = SimpleQueue()
-        self._open: dict[int, Done] = {}
+        self._open: dict[int, tuple[Done, Trip]] = {}
         self._count = 0
         self._closed = False
-        self._tasks: set[asyncio.Task[Result]] = set()
+        self._tasks: dict[Trip, asyncio.Task[Result]] = {}
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_fault)
         self._thread = threading.Thread(target=self._loop.run_forever, name="sdk", daemon=True)
@@ -57,24 +60,27 @@ class SdkTransport:
     def submit(self, request: Request, done: Done) -> None:
         """Queue a request; `done` is called exactly once, from within `pump` or `close`."""
         self._count += 1
-        self._open[self._count] = done
+        trip = Trip(request)
+        self._open[self._count] = done, trip
         if self._closed:
             refusal = NotProcessed("unsent", "the transport is closed")
             self._results.put((self._count, refusal))
             return
-        deadline = time.monotonic() + request.timeout_seconds
-        self._loop.call_soon_threadsafe(self._start, self._count, request, deadline)
+        deadline = steady_seconds() + request.timeout_seconds
+        self._loop.call_soon_threadsafe(self._start, self._count, trip, deadline)
 
-    def _start(self, number: int, request: Request, deadline: float) -> None:
-        task = self._loop.create_task(self._carrier.carry(request, deadline))
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._finish, number))
+    def _start(self, number: int, trip: Trip, deadline: float) -> None:
+        task = self._loop.create_task(self._carrier.carry(trip, deadline))
+        self._tasks[trip] = task
+        task.add_done_callback(partial(self._finish, number, trip))
 
-    def _finish(self, number: int, task: asyncio.Task[Result]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
+    def _finish(self, number: int, trip: Trip, task: asyncio.Task[Result]) -> None:
+        self._tasks.pop(trip, None)
+        if task.cancelled() and trip.withdrawn:
+            result: Result = NotProcessed("withdrawn", "withdrawn before it began")
+        elif task.cancelled():
             # How far it had come, nobody says.
-            result: Result = Ambiguous("closed")
+            result = Ambiguous("closed")
         elif task.exception() is not None:
             _LOGGER.error("sdk.defect", exc_info=task.exception())
             result = Ambiguous("the SDK failed")
@@ -97,9 +103,9 @@ class SdkTransport:
 
     def _deliver(self, number: int, result: Result) -> None:
         # Taken out first, so that a callback that raises is not called again.
-        done = self._open.pop(number, None)
-        if done is not None:
-            done(result)
+        opened = self._open.pop(number, None)
+        if opened is not None:
+            opened[0](result)
 
     def retire(self, endpoint: Endpoint) -> None:
         """Let the connections of an endpoint end as soon as they carry nothing."""
@@ -109,6 +115,25 @@ class SdkTransport:
     def in_flight(self) -> int:
         """Return how many requests have no result yet."""
         return len(self._open)
+
+    def unwritten(self) -> list[Done]:
+        """Return the `done` of each request whose body may not have left."""
+        return [done for done, trip in list(self._open.values()) if not trip.written]
+
+    def withdraw(self, is_meant: Callable[[Done], bool]) -> None:
+        """End the requests that are meant and whose body has not left, as withdrawn.
+
+        Of its headers something may have left: an SDK tells no more. Then the stream is reset.
+        """
+        for done, trip in self._open.values():
+            if not (self._closed or trip.written) and is_meant(done):
+                self._loop.call_soon_threadsafe(self._withdraw, trip)
+
+    def _withdraw(self, trip: Trip) -> None:
+        task = self._tasks.get(trip)
+        if task and not trip.written:
+            trip.withdrawn = True
+            task.cancel()
 
     def close(self) -> None:
         """Close all connections; what was in flight ends as ambiguous or not processed."""
@@ -132,12 +157,14 @@ class SdkTransport:
             self._loop.close()
 
     async def _end(self) -> None:
-        tasks = set(self._tasks)
+        tasks = set(self._tasks.values())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         await self._carrier.close()
+        # TLS says goodbye in both directions; a loop that ends before leaves its sockets open.
+        await asyncio.sleep(_GOODBYE_SECONDS)
         await self._loop.shutdown_asyncgens()
 
 

@@ -6,16 +6,18 @@ from typing import Protocol
 from delivery.transport import Answer, Request, Result
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trip:
     """How far a request has come: `written` once its last bytes may have left.
 
-    `answer` is the last answer that was seen, whatever the SDK makes of it.
+    `answer` is the last answer that was seen, whatever the SDK makes of it. `withdrawn` says that
+    it shall not leave any more.
     """
 
     request: Request
     written: bool = False
     answer: Answer | None = None
+    withdrawn: bool = False
 
 
 class UnsupportedError(Exception):

@@ -31,5 +31,9 @@ def test_the_reach_of_the_jitter_doubles() -> None:
 
 def test_attempts_and_the_hour_run_out() -> None:
     assert is_exhausted(RULES, 8, 0.0)
-    assert is_exhausted(RULES, 1, 3_600.0)
+    assert is_exhausted(RULES, 2, 3_600.0)
     assert not is_exhausted(RULES, 7, 3_599.0)
+
+
+def test_a_first_attempt_never_comes_too_late_for_a_second() -> None:
+    assert not is_exhausted(RULES, 1, 7_200.0)

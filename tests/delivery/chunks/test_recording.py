@@ -1,6 +1,7 @@
 """What a step leaves in PostgreSQL: all of it once, or nothing at all."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -120,6 +121,20 @@ def test_recipients_that_go_on_and_all_verdicts_are_part_of_the_step(held: Held)
         (targets[1], "retired", "UNREGISTERED")
     ]
     assert held.read("SELECT state, frozen_until > now() FROM credential") == [("active", True)]
+
+
+@pytest.mark.parametrize(("attempt", "is_new"), [(1, False), (2, True)])
+def test_the_first_attempt_is_when_the_gateway_answered_first(
+    held: Held, attempt: int, *, is_new: bool
+) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    late = Held(held.database, replace(held.lease, first_attempt_at=long_ago))
+
+    assert late.record(Step(1, (), retried=[Retried(0, 30.0, "busy", attempt)]))
+
+    assert held.read(
+        "SELECT first_attempt_at > now() - interval '1 hour' FROM chunk WHERE wait_reason = 'busy'"
+    ) == [(is_new,)]
 
 
 def test_a_pause_keeps_the_words_for_people(held: Held) -> None:

@@ -173,8 +173,19 @@ def test_what_an_earlier_worker_left_in_doubt_stays_unknown_when_the_rest_is_can
     chunk.end_rest(RecipientState.SUPPRESSED, "cancelled")
 
     assert [(end.position, end.state, end.reason) for end in chunk.build_step().ended] == [
-        (1, "unknown", "worker_lost"), (2, "suppressed", "cancelled"),
+        (1, "unknown", "unconfirmed"), (2, "suppressed", "cancelled"),
     ]  # fmt: skip
+
+
+def test_at_least_once_all_that_an_abandoned_chunk_has_may_have_left() -> None:
+    lease = replace(lease_of(3, "at_least_once"), intended=1, open=(), is_abandoned=True)
+    chunk = OpenChunk(lease, 60.0)
+
+    chunk.drain()
+    step = chunk.build_step()
+
+    assert list(chunk.queue) == list(step.open) == [1, 2]
+    assert step.intended == 3
 
 
 def test_an_answer_stays_in_doubt_until_it_is_recorded() -> None:

@@ -1,14 +1,15 @@
 """Sending windows: what becomes of outcomes that come late, never or all at once."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from uuid import UUID
 
+from core.clock import steady_seconds
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.sender import Sender
 from delivery.engine.window import Addressed, Window
-from delivery.outcome import Accepted, Outcome, Retry, Scope
+from delivery.outcome import Accepted, Gone, Outcome, Retry, Scope, Withdrawn
 from delivery.push import Encoded, Notification, Push, Report, Unsendable
 from delivery.retry import RetryRules
 from tests.delivery.engine.chunks import NOW, lease_of
@@ -30,6 +31,13 @@ class Gateway:
     def send(self, pushes: Sequence[Encoded], timeout_seconds: float, report: Report) -> None:
         self.pushes, self.timeout_seconds, self.report = list(pushes), timeout_seconds, report
 
+    def unwritten(self) -> Collection[Report]:
+        return [self.report] if self.report and self.pushes else []
+
+    def withdraw(self, report: Report) -> None:
+        assert report is self.report
+        self.answer(Withdrawn())
+
     def retire(self) -> None:
         self.pushes = []
 
@@ -48,12 +56,14 @@ def encoded(number: int) -> Encoded:
 
 
 def depart(gateway: Gateway, sender: Sender, lease_seconds: float = 60.0) -> OpenChunk:
-    chunk = OpenChunk(lease_of(3, "at_most_once"), time.monotonic() + lease_seconds)
+    chunk = OpenChunk(lease_of(3, "at_most_once"), steady_seconds() + lease_seconds)
     pushes = [Addressed(position, 9, encoded(position)) for position in chunk.take(3)]
-    chunk.prepared(Window([0, 1, 2], pushes, (), gateway, 0.0, 100.0))
+    window = Window([0, 1, 2], pushes, (), gateway, 0.0, 100.0)
+    window.read_time, window.read_at = NOW, steady_seconds()
+    chunk.prepared(window)
     chunk.build_step()
     chunk.recorded(chunk.lease_until, 0.0)
-    sender.send(chunk, chunk.depart(time.monotonic()))
+    sender.send(chunk, chunk.depart(steady_seconds()))
     return chunk
 
 
@@ -73,16 +83,30 @@ def test_an_outcome_that_never_comes_is_given_up_and_then_ignored() -> None:
     sender = Sender(RULES, lambda: 0.5, 20.0, 5.0)
     chunk = depart(gateway, sender)
 
-    sender.give_up_late(chunk, time.monotonic() + 21.0)
+    sender.give_up_late(chunk, steady_seconds() + 21.0)
     in_time = len(chunk.decisions)
-    sender.give_up_late(chunk, time.monotonic() + 26.0)
+    sender.give_up_late(chunk, steady_seconds() + 26.0)
+    at_first = len(chunk.decisions)
+    sender.give_up_late(chunk, steady_seconds() + 26.0)
     gateway.answer(Accepted())
 
-    assert in_time == 0
+    assert in_time == at_first == 0
     assert [(end.state, end.reason) for end in chunk.build_step().ended] == [
         ("unknown", "no_outcome")
     ] * 3
     assert (chunk.flying, chunk.departed) == (0, [])
+
+
+def test_answers_that_wait_when_a_process_wakes_up_are_read_before_anything_is_given_up() -> None:
+    gateway = Gateway()
+    sender = Sender(RULES, lambda: 0.5, 20.0, 5.0)
+    chunk = depart(gateway, sender)
+
+    sender.give_up_late(chunk, steady_seconds() + 3_600.0)
+    gateway.answer(Accepted())
+    sender.give_up_late(chunk, steady_seconds() + 3_600.0)
+
+    assert sorted(chunk.build_step().accepted) == [0, 1, 2]
 
 
 def test_nothing_leaves_near_the_end_of_the_lease() -> None:
@@ -98,3 +122,23 @@ def test_a_request_ends_before_the_lease_does() -> None:
     depart(gateway, Sender(RULES, lambda: 0.5, 20.0, 5.0), lease_seconds=15.0)
 
     assert 5.0 < gateway.timeout_seconds <= 10.0
+
+
+def test_whatever_the_clock_of_this_machine_shows_a_verdict_has_the_databases_time() -> None:
+    gateway = Gateway()
+    chunk = depart(gateway, Sender(RULES, lambda: 0.5, 20.0, 5.0))
+
+    gateway.answer(Gone("unregistered"))
+
+    assert [verdict.at for verdict in chunk.build_step().targets] == [NOW] * 3
+
+
+def test_the_hour_for_retries_counts_by_the_databases_clock() -> None:
+    gateway = Gateway()
+    chunk = depart(gateway, Sender(RULES, lambda: 0.5, 20.0, 5.0))
+    # `NOW` was half an hour after the first attempt, whatever year it is here.
+    chunk.lease = replace(chunk.lease, first_attempt_at=NOW - timedelta(minutes=30))
+
+    gateway.answer(Retry("unavailable", Scope.DEVICE))
+
+    assert len(chunk.build_step().retried) == 3

@@ -1,10 +1,10 @@
 """Fair shares within one worker: what is slow takes little room, and nobody takes it all."""
 
-import time
 from dataclasses import replace
 
 import pytest
 
+from core.clock import steady_seconds
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.shares import Shares, horizon_seconds, slots_taken
 from delivery.engine.window import Addressed, Window
@@ -27,7 +27,7 @@ def doubt(chunk: OpenChunk, pushes: int) -> OpenChunk:
 
 def wait(chunk: OpenChunk) -> OpenChunk:
     """Let a window of the chunk wait for the time of its permits."""
-    chunk.next = Window([], [], [], NO_PROVIDER, time.monotonic() + 60, 60.0)
+    chunk.next = Window([], [], [], NO_PROVIDER, steady_seconds() + 60, 60.0)
     return chunk
 
 
@@ -102,15 +102,56 @@ def test_room_is_scarce_for_all_or_for_one_message() -> None:
     assert Shares([greedy, modest], 500).is_scarce(modest)
 
 
+class Careful:
+    """Lets 100 of the fourth credential be on their way."""
+
+    def __init__(self, *, asks: bool = False) -> None:
+        self.asks = asks
+
+    def allowed(self, chunk: OpenChunk) -> int:
+        return 100 if chunk.lease.credential_id == 4 else 1_000
+
+    def is_asking(self, chunk: OpenChunk) -> bool:
+        return self.asks
+
+
+def test_as_long_as_a_credential_is_unproven_few_leave_with_it() -> None:
+    first, second = ready(doubt(chunk_of(1), 60), 40), ready(chunk_of(2), 41)
+    other = ready(chunk_of(3, credential_id=5), 500)
+    shares = Shares([first, second, other], 2_000, Careful())
+
+    assert shares.allowed(first) == shares.allowed(second) == 100
+    assert (shares.has_room(first), shares.has_room(second)) == (True, False)
+    assert shares.has_room(other)
+
+
+def test_what_leaves_within_a_turn_counts_for_its_credential() -> None:
+    first, second = ready(chunk_of(1), 60), ready(chunk_of(2), 60)
+    shares = Shares([first, second], 2_000, Careful())
+
+    shares.add(first, 60)
+
+    assert not shares.has_room(second)
+    assert not shares.is_scarce(second)
+    shares.add(first, 20)
+    assert shares.is_scarce(second)
+
+
+def test_while_it_is_found_out_if_a_credential_must_pause_none_leaves() -> None:
+    chunk = ready(chunk_of(1), 1)
+
+    assert not Shares([chunk], 2_000, Careful(asks=True)).has_room(chunk)
+
+
 def test_alone_a_message_takes_permits_as_far_ahead_as_there_are() -> None:
     chunks = [wait(chunk_of(1)), chunk_of(1)]
 
-    assert horizon_seconds(chunks[1], chunks, time.monotonic()) == HORIZON_SECONDS
+    assert horizon_seconds(chunks[1], chunks, steady_seconds()) == HORIZON_SECONDS
 
 
 def test_who_has_more_than_its_part_leaves_the_far_end_to_the_others() -> None:
     greedy, poor = [wait(chunk_of(1)), wait(chunk_of(1)), chunk_of(1)], chunk_of(2)
-    chunks, now = [*greedy, poor], time.monotonic()
+    chunks, now = [*greedy, poor], steady_seconds()
 
     assert horizon_seconds(greedy[2], chunks, now) < HORIZON_SECONDS
     assert horizon_seconds(poor, chunks, now) == HORIZON_SECONDS
@@ -119,7 +160,7 @@ def test_who_has_more_than_its_part_leaves_the_far_end_to_the_others() -> None:
 def test_weights_count_for_who_has_more_than_its_part() -> None:
     heavy = [wait(chunk_of(1, weight=3)) for _ in range(3)]
     light = wait(chunk_of(2))
-    chunks, now = [*heavy, light], time.monotonic()
+    chunks, now = [*heavy, light], steady_seconds()
 
     # Three of four windows are just what three times the weight is worth.
     assert horizon_seconds(heavy[0], chunks, now) == HORIZON_SECONDS
@@ -131,4 +172,4 @@ def test_weights_count_for_who_has_more_than_its_part() -> None:
 def test_messages_of_another_credential_are_no_rivals() -> None:
     chunks = [wait(chunk_of(1)), wait(chunk_of(1)), chunk_of(2, credential_id=9)]
 
-    assert horizon_seconds(chunks[0], chunks, time.monotonic()) == HORIZON_SECONDS
+    assert horizon_seconds(chunks[0], chunks, steady_seconds()) == HORIZON_SECONDS

@@ -1,13 +1,25 @@
 """From outcomes to consequences."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.chunks.chunk import CredentialVerdict
-from delivery.engine.verdict import Attempt, decide, strictest
-from delivery.outcome import Accepted, Gone, Outcome, Paused, Rejected, Retry, Scope, Unknown
+from delivery.chunks.chunk import CredentialVerdict, Ended, Retried
+from delivery.engine.verdict import Attempt, Decision, decide, doubted, strictest
+from delivery.outcome import (
+    Accepted,
+    Gone,
+    Outcome,
+    Paused,
+    Rejected,
+    Retry,
+    Scope,
+    Unknown,
+    Withdrawn,
+)
 from delivery.retry import RetryRules
 
 RULES = RetryRules(floor_seconds=10.0, ceiling_seconds=3_600.0, max_attempts=8)
@@ -47,6 +59,12 @@ def test_gone_without_a_moment_counts_from_the_start_of_the_send() -> None:
 
     assert decision.target is not None
     assert decision.target.at == SENT_AT
+
+
+def test_what_was_withdrawn_goes_on_untried_at_once() -> None:
+    decision = decide(Withdrawn(), attempt(number=3, expires_in_seconds=0.5), RULES, 0.5)
+
+    assert decision == Decision(retry=Retried(3, 0.0, "", 3))
 
 
 def test_a_suspect_rejection_never_retires() -> None:
@@ -111,12 +129,34 @@ def test_a_fault_of_the_credential_pauses_it_and_keeps_the_recipient() -> None:
     assert (decision.retry.attempt, decision.retry.delay_seconds) == (2, 0.0)
 
 
-def test_a_fault_of_some_platforms_does_not_stop_the_others() -> None:
+def test_a_fault_of_some_platforms_holds_them_and_is_no_attempt() -> None:
     outcome = Paused("third_party_auth_error", "Upload a valid APNs key.", platforms=("ios",))
-    decision = decide(outcome, attempt(), RULES, 0.5)
+    decision = decide(outcome, replace(attempt(number=8), platform="ios"), RULES, 0.5)
+    other = decide(outcome, replace(attempt(number=7), platform="android"), RULES, 0.5)
+    last = decide(outcome, replace(attempt(number=8), platform="android"), RULES, 0.5)
 
-    assert decision.credential is None
+    assert decision.credential == CredentialVerdict(
+        "third_party_auth_error", "Upload a valid APNs key.", platforms=("ios",)
+    )
     assert decision.retry is not None
+    assert decision.retry.attempt == 8
+    # What no hold keeps back is tried as often as anything else.
+    assert (other.credential, last.credential) == (None, None)
+    assert other.retry is not None
+    assert other.retry.attempt == 8
+    assert last.end is not None
+    assert last.end.reason == "retries_exhausted"
+
+
+def test_a_pause_is_stricter_than_a_freeze_and_that_than_a_hold() -> None:
+    hold = CredentialVerdict("third_party_auth_error", "", platforms=("ios",))
+    freeze = CredentialVerdict("quota_exceeded", "", freeze_seconds=60.0)
+    pause = CredentialVerdict("forbidden", "")
+
+    assert strictest(hold, freeze) == strictest(freeze, hold) == freeze
+    assert strictest(hold, pause) == strictest(pause, hold) == pause
+    assert strictest(freeze, pause) == strictest(pause, freeze) == pause
+    assert strictest(hold, None) == strictest(None, hold) == hold
 
 
 def test_words_of_a_gateway_can_be_stored_whatever_they_are() -> None:
@@ -171,3 +211,40 @@ def test_every_outcome_ends_or_retries_and_never_both(
     assert (decision.end is None) != (decision.retry is None)
     if decision.retry and not isinstance(outcome, Paused):
         assert decision.retry.delay_seconds < expires
+
+
+@pytest.mark.parametrize(("number", "expires"), [(8, 86_400.0), (1, 5.0)])
+def test_whoever_may_have_it_ends_unknown_when_it_is_not_sent_again(
+    number: int, expires: float
+) -> None:
+    eager = attempt(number=number, expires_in_seconds=expires, at_least_once=True)
+
+    end = decide(Unknown("timeout"), eager, RULES, 0.5).end
+
+    assert end is not None
+    assert (end.state, end.reason) == ("unknown", "timeout")
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        (Ended(3, "suppressed", "cancelled"), "unknown"),
+        (Ended(3, "expired", "ttl"), "unknown"),
+        (Ended(3, "rejected", "retries_exhausted", "unavailable"), "unknown"),
+        (Ended(3, "rejected", "bad_device_token"), "rejected"),
+        (Ended(3, "gone", "unregistered"), "gone"),
+        (Ended(3, "accepted"), "accepted"),
+    ],
+)
+def test_of_whoever_may_have_it_only_the_gateway_says_otherwise(end: Ended, state: str) -> None:
+    found = doubted(Decision(end=end)).end
+
+    assert found is not None
+    assert found.state == state
+    assert (found.reason == "unconfirmed") is (state == "unknown")
+
+
+def test_doubt_goes_along_into_the_next_try() -> None:
+    again = doubted(Decision(retry=Retried(3, 10.0, "unavailable", 2)))
+
+    assert again.retry == Retried(3, 10.0, "unavailable", 2, in_doubt=True)

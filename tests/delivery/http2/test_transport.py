@@ -1,6 +1,7 @@
 """What a transport promises, held by our own and by libcurl against real TLS servers."""
 
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -189,6 +190,45 @@ def test_a_request_that_waited_too_long_is_never_written(
         late = NotProcessed("unsent", "no stream became free in time")
         assert sorted(results, key=repr) == [Ambiguous("timeout"), late]
         assert server.bodies() == [b"first"]
+        transport.close()
+
+
+# Not libcurl, which at times leaves the last request waiting for ever after that; in the benchmark
+# it serves, nothing is ever withdrawn.
+@pytest.mark.parametrize("open_transport", [open_http2], indirect=True, ids=["http2"])
+def test_what_waits_for_a_stream_is_withdrawn_and_what_has_left_is_not(
+    open_transport: Open, tmp_path: Path
+) -> None:
+    results: list[tuple[str, Result]] = []
+    held: list[tuple[Peer, int]] = []
+    with serving(tmp_path, lambda peer, stream: held.append((peer, stream))) as server:
+        transport = open_transport(server.ca, streams=1)
+        dones = {}
+        for name in ("first", "second", "third"):
+            dones[name] = partial(lambda name, result: results.append((name, result)), name)
+            transport.submit(request(server.url, name), dones[name])
+        pump_until(transport, lambda: bool(held))
+        waiting = list(transport.unwritten())
+
+        transport.withdraw(lambda done: done in {dones["first"], dones["second"]})
+        pump_until(transport, lambda: bool(results))
+        peer, stream = held[0]
+        peer.answer(stream)
+        peer.socket.sendall(peer.http.data_to_send())
+        pump_until(transport, lambda: len(held) == 2)
+        held[1][0].answer(held[1][1])
+        held[1][0].socket.sendall(held[1][0].http.data_to_send())
+        drain(transport)
+
+        assert waiting == [dones["second"], dones["third"]]
+        assert results[0] == (
+            "second", NotProcessed("withdrawn", "withdrawn before anything was written")
+        )  # fmt: skip
+        assert [(name, type(result)) for name, result in results[1:]] == [
+            ("first", Answer), ("third", Answer)
+        ]  # fmt: skip
+        assert server.bodies() == [b"first", b"third"]
+        assert transport.unwritten() == []
         transport.close()
 
 

@@ -1,12 +1,15 @@
 """Who gives the permits: Redis, PostgreSQL while Redis is away, never both."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import redis
 from sqlalchemy import Engine, text
 
+from api.commands.migrate import migrate
+from api.services.pair import Pair
 from core.database import open_engine
 from delivery.pacing import standing
 from delivery.pacing.gcra import HORIZON_SECONDS, Limit, Wish
@@ -64,6 +67,18 @@ def house(fresh_database: str, redis_url: str, redis_prefix: str) -> Iterator[Ho
     database.dispose()
 
 
+@pytest.fixture
+def own_house(own_pair: Pair, redis_prefix: str) -> Iterator[House]:
+    """A house whose Redis is nobody else's."""
+    migrate(own_pair.database_url)
+    database = open_engine(own_pair.database_url, pool_size=4)
+    pacer = Pacer(database, RedisPermits.open(own_pair.redis_url, redis_prefix))
+    made = House(database, own_pair.redis_url, redis_prefix, pacer)
+    yield made
+    made.pacer.close()
+    database.dispose()
+
+
 def began(house: House) -> Standing:
     """Let Redis give permits for a while."""
     assert house.take() == 0.0
@@ -114,6 +129,19 @@ def test_all_follow_whoever_noticed_first(house: House) -> None:
     assert house.standing().epoch == before.epoch + 1
 
 
+def test_who_took_long_to_prepare_asks_first_who_gives_the_permits_now(house: House) -> None:
+    before = began(house)
+    other = Pacer(house.database, RedisPermits.open(NOBODY, house.prefix))
+    other.take(before, [LIMIT], Wish(1))
+    other.close()
+
+    # Redis, which this worker reaches, has heard of nothing.
+    seconds_ago = replace(before, read_at=before.read_at - 3)
+    wait = house.pacer.take(seconds_ago, [LIMIT], Wish(1))
+
+    assert HORIZON_SECONDS < wait <= HORIZON_SECONDS + 0.25
+
+
 def test_redis_gives_again_when_it_has_stayed_away_long_enough(house: House) -> None:
     began(house)
     house.use(NOBODY)
@@ -130,6 +158,31 @@ def test_redis_gives_again_when_it_has_stayed_away_long_enough(house: House) -> 
     assert house.standing().epoch == away.epoch + 1
     house.pass_time(2)
     assert house.take() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("setting", "bad", "good"),
+    [("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")],
+    ids=["full", "takes no writes"],
+)
+def test_a_redis_that_answers_but_takes_nothing_is_not_back(
+    own_house: House, setting: str, bad: str, good: str
+) -> None:
+    house = own_house
+    began(house)
+    with redis.Redis.from_url(house.redis_url) as client:
+        client.config_set(setting, bad)
+        house.take()
+        house.pass_time(3600)
+        away = house.standing()
+
+        for _ in range(20):
+            assert house.take() <= HORIZON_SECONDS + 1
+            time.sleep(0.1)
+        assert away.live == "postgresql"
+        assert house.standing().epoch == away.epoch
+        client.config_set(setting, good)
+    wait_until(lambda: house.take() >= 0 and house.standing().live == "redis", 10, "it is back")
 
 
 def test_a_redis_that_stays_away_is_asked_beside_the_engine(house: House) -> None:

@@ -132,7 +132,14 @@ def test_success_without_a_name_is_in_doubt(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("30", 30.0), ("0", 0.0), ("Sun, 22 Nov 2026 12:01:40 GMT", 100.0), ("soon", 60.0)],
+    [
+        ("30", 30.0),
+        ("Sun, 22 Nov 2026 12:01:40 GMT", 100.0),
+        ("soon", 60.0),
+        # A time that has passed leaves time for what is on its way.
+        ("0", 1.0),
+        ("Sat, 21 Nov 2026 12:00:00 GMT", 1.0),
+    ],
 )
 def test_the_project_waits_as_long_as_it_is_told(header: str, seconds: float) -> None:
     outcome = answered(429, "", [fcm("QUOTA_EXCEEDED")], retry_after=header)

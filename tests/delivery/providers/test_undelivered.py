@@ -1,13 +1,13 @@
 """Requests without an answer, and Retry-After."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.outcome import Paused, Rejected, Retry, Scope, Unknown
+from core.clock import steady_seconds
+from delivery.outcome import Paused, Rejected, Retry, Scope, Unknown, Withdrawn
 from delivery.providers.undelivered import may_go_again, result_outcome, retry_after
 from delivery.transport import Ambiguous, NotProcessed, Result
 
@@ -18,6 +18,13 @@ def test_no_connection_is_no_attempt() -> None:
     outcome = result_outcome(NotProcessed("connect", "refused"))
 
     assert outcome == Retry("gateway_unreachable", Scope.CONNECTION, counts=False)
+
+
+def test_what_was_withdrawn_says_so_and_is_not_sent_again() -> None:
+    result = NotProcessed("withdrawn", "withdrawn before anything was written")
+
+    assert result_outcome(result) == Withdrawn()
+    assert not may_go_again(result, 0, steady_seconds() + 10)
 
 
 def test_a_refused_stream_is_no_attempt() -> None:
@@ -98,6 +105,6 @@ def test_headers_over_the_gateways_limit_are_never_sent_again() -> None:
 def test_what_was_not_processed_goes_again_at_once_a_few_times_in_its_time(
     result: Result, resends: int, *, late: bool, again: bool
 ) -> None:
-    deadline = time.monotonic() + (-1 if late else 60)
+    deadline = steady_seconds() + (-1 if late else 60)
 
     assert may_go_again(result, resends, deadline) is again

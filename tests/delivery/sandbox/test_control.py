@@ -204,6 +204,16 @@ def test_the_sink_keeps_the_quota_of_a_project(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("sink", [False, True])
+def test_hashes_of_accepted_pairs_can_be_asked_for(sandbox: Sandbox, *, sink: bool) -> None:
+    sandbox.control.profile(sink=sink)
+    bearer, tokens = sandbox.access_token(), [fcm_token("accepted", serial) for serial in (1, 2)]
+    for token in (*tokens, tokens[0]):
+        sandbox.push_fcm(token, "m-1", bearer)
+
+    assert sandbox.control.pairs() == {pair_hash(token, "m-1") for token in tokens}
+
+
+@pytest.mark.parametrize("sink", [False, True])
 def test_pushes_are_counted_by_the_second_in_which_they_came(
     sandbox: Sandbox, *, sink: bool
 ) -> None:

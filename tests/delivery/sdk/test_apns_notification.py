@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from delivery.sdk.apns_notification import to_notification
-from delivery.sdk.trip import UnsupportedError
+from delivery.sdk.trip import Trip, UnsupportedError
 from delivery.transport import Endpoint, Request
 from tests.delivery.sdk.conftest import Carry, Serve
 from tests.delivery.sdk.pushing import send, to_apns
@@ -36,7 +36,7 @@ REQUEST = Request(
 )
 def test_what_can_not_be_said_is_refused_in_words(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(UnsupportedError, match=words):
-        to_notification(replace(REQUEST, **changes))
+        to_notification(Trip(replace(REQUEST, **changes)))
 
 
 def test_every_header_arrives_as_it_was(serve: Serve, carry: Carry) -> None:
