@@ -7,6 +7,7 @@ thereby bounded in time and memory, however the steps are combined.
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 # Attributes of a person together are not longer, so each of them can be worked with.
@@ -16,6 +17,7 @@ _MAX_BITS = 512
 _CHARACTERS_SHIFT = 4
 _BITS_SHIFT = 6
 BUDGET = 50_000
+_FUNCTIONS = (BuiltinFunctionType, FunctionType, MethodType)
 _CONTAINERS = (list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
 
 
@@ -63,7 +65,10 @@ def spent() -> int:
 
 
 def weigh(*values: Any) -> int:
-    """Return what it costs to go through `values` with all that is in them, at most the budget."""
+    """Return what it costs to go through `values` with all that is in them, at most the budget.
+
+    Raises `RenderError` for a method that is not called: as text it shows its place in memory.
+    """
     total, waiting = 0, list(values)
     while waiting and total + len(waiting) <= BUDGET:
         value = waiting.pop()
@@ -79,6 +84,8 @@ def weigh(*values: Any) -> int:
             waiting += value
         elif isinstance(value, range):
             total += len(value)
+        elif isinstance(value, _FUNCTIONS):
+            raise RenderError("a method is called with `()`: without them it has no value")
     return total + len(waiting)
 
 
@@ -116,12 +123,24 @@ def bounded(value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """Return the text of a value; raise `RenderError` when it would be too long."""
+    """Return the text of a value; raise `RenderError` when it has none or would be too long."""
     if type(value) is not str:
         spend(weigh(value))
+        require_text(value)
     text = str(value)
     require_length(len(text))
     return text
+
+
+def require_text(*values: Any) -> None:
+    """Raise `RenderError` for what can only be gone through: its text is its place in memory."""
+    for value in values:
+        if isinstance(value, Iterator):
+            raise RenderError("what a filter hands on one by one has no text: `join` it")
+        if isinstance(value, (list, tuple)):
+            require_text(*value)
+        elif isinstance(value, dict):
+            require_text(*value.values())
 
 
 def require_length(length: int) -> None:

@@ -14,6 +14,7 @@ from campaigns.bounds import (
     RenderError,
     bounded,
     require_length,
+    require_text,
     spend,
     text_of,
     walk,
@@ -31,6 +32,12 @@ _DEEP = frozenset(
     {
         "capitalize", "dictsort", "e", "escape", "int", "list", "lower", "max", "min", "sort",
         "string", "title", "truncate", "upper", "wordcount",
+    }
+)  # fmt: skip
+# These work on the text of whatever they get.
+_TEXTUAL = frozenset(
+    {
+        "capitalize", "e", "escape", "lower", "string", "title", "truncate", "upper", "wordcount",
     }
 )  # fmt: skip
 _NUMERIC_TESTS = frozenset({"divisibleby", "even", "odd"})
@@ -51,13 +58,17 @@ def require_pattern(*values: Any) -> None:
         raise RenderError(f"a text to look for is longer than {_MAX_PATTERN}")
 
 
-def _paying(function: Callable[..., Any], *, is_deep: bool) -> Callable[..., Any]:
+def _paying(
+    function: Callable[..., Any], *, is_deep: bool, is_textual: bool = False
+) -> Callable[..., Any]:
     # What Jinja hands to a filter first, such as its environment, weighs nothing to speak of.
     first = 0 if is_deep else 1 + hasattr(function, "jinja_pass_arg")
 
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         spend(1 + weigh(*arguments[first:], *named.values()))
+        if is_textual:
+            require_text(*arguments)
         return bounded(function(*arguments, **named))
 
     return call
@@ -126,7 +137,10 @@ _OWN: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {name: _paying(_JINJA_FILTERS[name], is_deep=True) for name in _DEEP}
+    {
+        name: _paying(_JINJA_FILTERS[name], is_deep=True, is_textual=name in _TEXTUAL)
+        for name in _DEEP
+    }
     | {name: _paying(_JINJA_FILTERS[name], is_deep=False) for name in _SHALLOW}
     | {name: _paying(function, is_deep=True) for name, function in _OWN.items()}
 )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from delivery.fanout import Reached
 from delivery.forecasts import repository
 from delivery.forecasts.arithmetic import Estimate, Others, Road, estimate, estimate_road
 from delivery.forecasts.repository import Way
+from delivery.pacing.ramp import FLOOR_PER_SECOND
 
 # What two cores do with every push personal and a slow gateway, with room to spare.
 DEFAULT_PLATFORM_PER_SECOND = 5_000.0
@@ -90,7 +91,10 @@ def _roads(
 
 
 def _road(way: Way, load: int, wish: Wish, pacing: Pacing, others: Sequence[Others]) -> Road:
-    if way.provider != "fcm":
-        return Road(load, way.quota_per_minute, others=others)
-    quota = wish.quota_per_minute or way.quota_per_minute or pacing.fcm_quota_per_minute
-    return Road(load, quota, pacing.ramp_seconds, others)
+    quota = way.quota_per_minute
+    if way.provider == "fcm":
+        quota = wish.quota_per_minute or quota or pacing.fcm_quota_per_minute
+    if quota is None:
+        return Road(load, others=others)
+    road = Road(load, quota, pacing.ramp_seconds, others)
+    return road if road.speed > FLOOR_PER_SECOND else replace(road, ramp_seconds=0.0)

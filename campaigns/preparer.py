@@ -1,4 +1,7 @@
-"""Prepares a window: one query for its people, then every text rendered for each recipient."""
+"""Prepares a window: who may still be sent to, what texts need of people, and the texts.
+
+Two statements for a window, however many recipients it has.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ from delivery.engine.ports import Recipient, Skipped
 from delivery.push import Rendered
 from segments.people.person import Person
 from segments.people.repository import read_facts
+from segments.reach.barred import find_barred
 
 _PLATFORM_OF = {"ipados": "ios", "macos": "ios"}
 _MOST_BOOKS = 16
@@ -31,8 +35,15 @@ class TemplatePreparer:
     ) -> Sequence[Rendered | Skipped]:
         """Return a notification or a reason for each recipient, in order."""
         book = self._book(message)
-        people = self._load(message.app_id, recipients, book.layout)
-        return write_all(book, recipients, people)
+        people, barred = self._load(message.app_id, recipients, book.layout)
+        made = write_all(book, recipients, people)
+        if not barred:
+            return made
+        # Much can have been said since the audience was cut.
+        return [
+            Skipped(barred[one.person_id]) if one.person_id in barred else got
+            for one, got in zip(recipients, made, strict=True)
+        ]
 
     def _book(self, message: MessageFacts) -> Book:
         book = self._books.pop(message.id, None)
@@ -45,15 +56,18 @@ class TemplatePreparer:
 
     def _load(
         self, app_id: int, recipients: Sequence[Recipient], layout: Layout
-    ) -> Mapping[int, Facts]:
-        if not layout.person:
-            return {}
+    ) -> tuple[Mapping[int, Facts], Mapping[int | None, str]]:
+        """Return the rows of `read_facts`, and why to send nothing; both by the ids of people."""
         ids = {recipient.person_id for recipient in recipients if recipient.person_id is not None}
         if not ids:
-            return {}
+            return {}, {}
+        listed = sorted(ids)
         with driver_connection(self.database) as connection:
-            found = read_facts(connection, app_id, sorted(ids), layout.names, whole=layout.whole)
-        return {facts[0]: facts for facts in found}
+            barred = find_barred(connection, app_id, listed)
+            if not layout.person:
+                return {}, barred
+            found = read_facts(connection, app_id, listed, layout.names, whole=layout.whole)
+        return {facts[0]: facts for facts in found}, barred
 
 
 def write_all(

@@ -39,7 +39,7 @@ class ReplayStillRunsError(ConflictError):
 
 
 class NoDeadLettersError(ConflictError):
-    """Nobody is left to replay it to: no dead letter fits, or each was replayed already."""
+    """Nobody is left to replay it to: no dead letter fits, or each was sent to again already."""
 
     code = "no_dead_letters"
 
@@ -65,8 +65,7 @@ def replay(
         # It ended before it had any recipient.
         raise NoDeadLettersError
     audience = dead_letters.audience_of(original, wanted)
-    number = dead_letters.count_devices(connection, app_id, audience, CUT_AT_ONCE + 1)
-    if number == 0:
+    if not dead_letters.has_devices(connection, app_id, audience):
         raise NoDeadLettersError
     new = NewMessage(
         audience={"dead_letters": audience},
@@ -75,6 +74,8 @@ def replay(
         **{name: getattr(original, name) for name in _SAME},
     )
     message = repository.create(connection, app_id, new)
-    if number > CUT_AT_ONCE:
+    if dead_letters.count(connection, app_id, audience, CUT_AT_ONCE + 1) > CUT_AT_ONCE:
+        # Those who are left may be few: finding them among so many takes as long.
         return message
-    return fanout.cut(connection, message, source_of(message.audience), chunk_size)
+    source = source_of(connection, app_id, message.audience)
+    return fanout.cut(connection, message, source, chunk_size)

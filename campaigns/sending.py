@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from campaigns.audience import resolve, source_of
+from campaigns.audience import resolve, source_of, waits_for_scheduler
 from campaigns.content import find_problems
 from campaigns.preview import oversize
 from core.clock import utc_now
+from core.database import is_away
 from core.errors import InvalidPayloadError
 from delivery import fanout
 from delivery.messages import repository
@@ -28,8 +28,8 @@ def plan(
 ) -> Message:
     """Store `new` for the audience `to`; cut it at once when it is due and small.
 
-    Audiences that were listed are cut here, so the answer knows `targeted`; everybody is left
-    to the scheduler, which may take seconds for millions. Raises `InvalidPayloadError`.
+    Audiences that were listed are cut here, so the answer knows `targeted`; everybody and segments
+    are left to the scheduler, which may take seconds for millions. Raises `InvalidPayloadError`.
     """
     problems = find_problems(new.content)
     if problems:
@@ -39,9 +39,10 @@ def plan(
         raise InvalidPayloadError("No gateway takes a payload of this size.", fields=(too_large,))
     audience = resolve(connection, app_id, to)
     message = repository.create(connection, app_id, _with_audience(new, audience))
-    if new.send_at is not None or "all" in audience:
+    if new.send_at is not None or waits_for_scheduler(audience):
         return message
-    return fanout.cut(connection, message, source_of(audience), chunk_size)
+    source = source_of(connection, app_id, audience)
+    return fanout.cut(connection, message, source, chunk_size)
 
 
 def _with_audience(new: NewMessage, audience: Mapping[str, Any]) -> NewMessage:
@@ -60,7 +61,14 @@ def cut_next_due(database: Engine, chunk_size: int) -> Message | None:
             return None
         try:
             with connection.begin_nested():
-                return fanout.cut(connection, due, source_of(due.audience), chunk_size)
-        except (DataError, IntegrityError, ProgrammingError) as error:
+                source = source_of(connection, due.app_id, due.audience)
+                return fanout.cut(connection, due, source, chunk_size)
+        except InvalidPayloadError as error:
+            # A segment was deleted or changed to what can not be answered, just before.
+            words = error.fields[0].message if error.fields else error.detail
+            return repository.fail(connection, due, words)
+        except Exception as error:
+            if is_away(error):
+                raise
             _LOGGER.exception("message.cut_failed", extra={"message_id": due.public_id})
             return repository.fail(connection, due, f"{type(error).__name__} while cutting it")

@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from segments.identity.names import hold_own_names
 from segments.people import service, staging
 from segments.people.person import PersonChange
 from segments.people.service import Written
+
+_SOURCE = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,20 @@ def merge_lines(
 
     A line that repeats what was said before it counts as `updated`, so that each has one fate.
     """
+    own = hold_own_names(connection, app_id, list({change.external_id for _, change in lines}))
     groups: defaultdict[str, list[tuple[int, PersonChange]]] = defaultdict(list)
-    for line in lines:
+    for number, change in lines:
+        name = own.get(change.external_id)
+        line = (number, replace(change, external_id=name) if name else change)
         groups[line[1].external_id].append(line)
     merged = [_one(group) for group in groups.values()]
-    plain = [change for change in merged if not _clears(change)]
+    plain = [change for change in merged if not _is_special(change)]
     created, updated, refused = (
         staging.merge(connection, app_id, plain) if plain else (0, 0, set[str]())
     )
     unchanged = len(plain) - created - updated - len(refused)
-    others = [change for change in merged if _clears(change)]
-    written = dict(service.write(connection, app_id, others)) if others else {}
+    others = [change for change in merged if _is_special(change)]
+    written = dict(service.write(connection, app_id, others, _SOURCE)) if others else {}
     refused |= {name for name, what in written.items() if what is Written.TOO_LARGE}
     again = _one_by_one(connection, app_id, [groups[name] for name in refused])
     fates = [*written.values(), *again.values()]
@@ -55,8 +61,13 @@ def _one(group: Sequence[tuple[int, PersonChange]]) -> PersonChange:
     return change
 
 
-def _clears(change: PersonChange) -> bool:
-    return None in change.fields.values() or None in change.attributes.values()
+def _is_special(change: PersonChange) -> bool:
+    """Tell whether it clears something or says what somebody agrees to: that is rare."""
+    return (
+        bool(change.consents)
+        or None in change.fields.values()
+        or None in change.attributes.values()
+    )
 
 
 def _one_by_one(
@@ -64,7 +75,7 @@ def _one_by_one(
 ) -> Mapping[int, Written]:
     """Apply lines that are too much together by themselves: some of them may fit."""
     return {
-        line: service.write(connection, app_id, [change])[change.external_id]
+        line: service.write(connection, app_id, [change], _SOURCE)[change.external_id]
         for group in groups
         for line, change in group
     }

@@ -26,12 +26,13 @@ class Person:
 class PersonChange:
     """What is to be set: `fields` holds those of locale, time_zone and country that were given.
 
-    An attribute that is None is removed; one that is absent stays.
+    An attribute that is None is removed; one that is absent stays. So do consents.
     """
 
     external_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, str | None] = field(default_factory=dict)
+    consents: Mapping[str, bool] = field(default_factory=dict)
 
     def then(self, later: "PersonChange") -> "PersonChange":
         """Return the one change that does both, `later` last."""
@@ -39,4 +40,5 @@ class PersonChange:
             self.external_id,
             {**self.attributes, **later.attributes},
             {**self.fields, **later.fields},
+            {**self.consents, **later.consents},
         )

@@ -1,7 +1,7 @@
 """SQL of people; every statement works on sets."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
 from delivery.chunks.arrays import numbers
+from delivery.successors.repository import present_ids
+from segments.identity.tables import person_name
 from segments.people.person import ATTRIBUTES_LIMIT_BYTES, Person, PersonChange
 from segments.tables import person
 
@@ -36,8 +38,8 @@ RETURNING external_id
 """)  # noqa: S608  Both parts are ours.
 
 _LOCK = text("""
-SELECT id FROM person WHERE app_id = :app_id AND external_id = ANY(:external_ids)
-ORDER BY external_id COLLATE "C" FOR UPDATE
+SELECT external_id FROM person WHERE app_id = :app_id AND external_id = ANY(:external_ids)
+ORDER BY external_id COLLATE "C" FOR NO KEY UPDATE
 """)
 
 _UPDATE = text(f"""
@@ -62,13 +64,19 @@ def insert_new(connection: Connection, app_id: int, changes: Sequence[PersonChan
     return set(connection.execute(_INSERT, values).scalars())
 
 
+def lock(connection: Connection, app_id: int, external_ids: Sequence[str]) -> set[str]:
+    """Lock those who exist, in the order of their names; return their names."""
+    values = {"app_id": app_id, "external_ids": list(external_ids)}
+    return set(connection.execute(_LOCK, values).scalars())
+
+
 def update_known(connection: Connection, app_id: int, changes: Sequence[PersonChange]) -> set[str]:
     """Merge changes into people who exist; return the external ids of those changed.
 
     Who is left out does not exist, or would pass the limit of attributes.
     """
     external_ids = [change.external_id for change in changes]
-    connection.execute(_LOCK, {"app_id": app_id, "external_ids": external_ids})
+    lock(connection, app_id, external_ids)
     values = {
         "app_id": app_id,
         "items": _items(changes),
@@ -97,13 +105,16 @@ def _items(changes: Sequence[PersonChange]) -> str:
         return json.dumps(items)
 
 
-def find_ids(connection: Connection, app_id: int, external_ids: Sequence[str]) -> dict[str, int]:
-    """Return the inner ids of the people who exist, by external id."""
-    statement = sa.select(person.c.external_id, person.c.id).where(
-        person.c.app_id == app_id, person.c.external_id == sa.any_(sa.bindparam("names"))
-    )
-    found = connection.execute(statement, {"names": list(external_ids)})
-    return {row.external_id: row.id for row in found}
+def names_of(
+    connection: Connection, app_id: int, ids: Iterable[int | None]
+) -> dict[int | None, str]:
+    """Return what people are called today, by ids as messages keep them: of merged people, too."""
+    known = sorted({one for one in ids if one is not None})
+    present = present_ids(connection, app_id, known)
+    wanted = {one: present.get(one, one) for one in known}
+    people = find_by_ids(connection, app_id, sorted(set(wanted.values())))
+    names = {one.id: one.external_id for one in people}
+    return {one: names[stands] for one, stands in wanted.items() if stands in names}
 
 
 def find_by_ids(connection: Connection, app_id: int, ids: Sequence[int]) -> list[Person]:
@@ -167,10 +178,13 @@ def _facts_statement(count: int) -> str:
 def find(
     connection: Connection, app_id: int, external_id: str, *, lock: bool = False
 ) -> Person | None:
-    """Return one person."""
-    statement = sa.select(*_COLUMNS).where(
-        person.c.app_id == app_id, person.c.external_id == external_id
+    """Return one person, by any name."""
+    named = (
+        sa.select(person_name.c.person_id)
+        .where(person_name.c.app_id == app_id, person_name.c.external_id == external_id)
+        .scalar_subquery()
     )
+    statement = sa.select(*_COLUMNS).where(person.c.app_id == app_id, person.c.id == named)
     row = connection.execute(statement.with_for_update() if lock else statement).first()
     return Person(*row) if row else None
 

@@ -40,7 +40,18 @@ WITH written AS (
            OR coalesce(excluded.locale, p.locale) IS DISTINCT FROM p.locale
            OR coalesce(excluded.time_zone, p.time_zone) IS DISTINCT FROM p.time_zone
            OR coalesce(excluded.country, p.country) IS DISTINCT FROM p.country)
-    RETURNING xmax = 0 AS is_new
+    RETURNING external_id, xmax = 0 AS is_new
+),
+told AS (
+    INSERT INTO outbox (app_id, subscription_id, kind, facts)
+    SELECT s.app_id, s.id, 'person.changed', jsonb_build_object('people', f.people)
+    FROM outbox_subscription s
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object('external_id', n.external_id, 'is_new', n.is_new))
+                   AS people
+        FROM (SELECT *, (row_number() OVER () - 1) / 500 AS part FROM written WHERE s.id > 0) AS n
+        GROUP BY n.part) AS f
+    WHERE s.app_id = :app_id AND 'person.changed' = ANY(s.kinds)
 )
 SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
 """)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from core.secrets import SecretBox
 from delivery.apps.service import create_app_row
+from segments.identity.names import find_ids
 from segments.people import repository, service
 from segments.people.person import PersonChange
 
@@ -40,7 +41,7 @@ def test_attributes_come_as_json_in_the_order_asked_for(
     connection: Connection, app_id: int, count: int
 ) -> None:
     service.write(connection, app_id, [PersonChange("ada", ODD, {"locale": "en"})])
-    (person_id,) = repository.find_ids(connection, app_id, ["ada"]).values()
+    (person_id,) = find_ids(connection, app_id, ["ada"]).values()
     names = ([f"missing_{number}" for number in range(54)] + list(ODD))[::-1][:count]
 
     (row,) = repository.read_facts(driver(connection), app_id, [person_id], names, whole=False)
@@ -51,7 +52,7 @@ def test_attributes_come_as_json_in_the_order_asked_for(
 
 def test_all_attributes_come_as_one_text_on_request(connection: Connection, app_id: int) -> None:
     service.write(connection, app_id, [PersonChange("ada", ODD)])
-    (person_id,) = repository.find_ids(connection, app_id, ["ada"]).values()
+    (person_id,) = find_ids(connection, app_id, ["ada"]).values()
 
     (row,) = repository.read_facts(driver(connection), app_id, [person_id], [], whole=True)
 
@@ -60,7 +61,7 @@ def test_all_attributes_come_as_one_text_on_request(connection: Connection, app_
 
 def test_a_value_of_null_is_not_a_missing_one(connection: Connection, app_id: int) -> None:
     service.write(connection, app_id, [PersonChange("ada", {"a": {"b": None}})])
-    (person_id,) = repository.find_ids(connection, app_id, ["ada"]).values()
+    (person_id,) = find_ids(connection, app_id, ["ada"]).values()
     connection.exec_driver_sql("UPDATE person SET attributes = '{\"a\": null}'")
 
     (row,) = repository.read_facts(driver(connection), app_id, [person_id], ["a", "b"], whole=False)
@@ -70,6 +71,6 @@ def test_a_value_of_null_is_not_a_missing_one(connection: Connection, app_id: in
 
 def test_people_of_another_app_are_not_read(connection: Connection, app_id: int) -> None:
     service.write(connection, app_id, [PersonChange("ada", {"a": 1})])
-    ids = list(repository.find_ids(connection, app_id, ["ada"]).values())
+    ids = list(find_ids(connection, app_id, ["ada"]).values())
 
     assert repository.read_facts(driver(connection), app_id + 1, ids, ["a"], whole=True) == []

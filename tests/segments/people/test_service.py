@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from core.secrets import SecretBox
 from delivery.apps.service import create_app_row
+from segments.identity.names import find_ids
 from segments.people import repository, service
 from segments.people.person import PersonChange
 
@@ -68,9 +69,9 @@ def test_ids_of_another_app_are_not_found(connection: Connection, app_id: int) -
     other = create_app_row(connection, _BOX, "Other").row.id
     service.write(connection, app_id, [PersonChange("ada")])
 
-    ids = repository.find_ids(connection, app_id, ["ada", "bob"])
+    ids = find_ids(connection, app_id, ["ada", "bob"])
     assert ids.keys() == {"ada"}
-    assert repository.find_ids(connection, other, ["ada"]) == {}
+    assert find_ids(connection, other, ["ada"]) == {}
     assert repository.find_by_ids(connection, other, list(ids.values())) == []
     assert [
         one.external_id for one in repository.find_by_ids(connection, app_id, [*ids.values()])
