@@ -3,11 +3,14 @@
 import re
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import Request
 
 from api import repository
 from api.context import Services
 from api.errors import TokenExpiredError, TokenInvalidError, TokenMissingError
+from api.outages import nothing_done
 from api.principal import App, Principal
 from core.errors import NotFoundError
 from core.secrets import hash_secret
@@ -21,9 +24,17 @@ def authenticate(services: Services, request: Request) -> Principal:
     """Return who sends `request` and the app it works in.
 
     The app is the one of the path, else that of the `Carillon-App` header, else the key's own.
-    Only an operator reaches another app than its own: for all others it does not exist.
+    Only an operator reaches another app than its own: for all others it does not exist. Raises
+    `UnavailableError` that says that nothing was done when the database does not answer.
     """
     secret = _bearer(request)
+    try:
+        return _find(services, request, secret)
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise nothing_done(error) from error
+
+
+def _find(services: Services, request: Request, secret: str) -> Principal:
     # One statement needs no transaction around it: that saves every request two round trips.
     with services.engine.connect() as pooled:
         connection = pooled.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,5 +1,6 @@
 """Answers as bytes: what a route hands back once its transaction is committed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +19,31 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer as bytes; it may hold a secret."""
+
+    body: bytes = field(repr=False)
+    status: int
+    headers: Mapping[str, str]
+
+    def to_response(self) -> Response:
+        """Return the response. Call it after the commit, never before."""
+        return json_response(self.body, self.status, self.headers)
+
+
 def to_json(value: Any) -> bytes:
     """Return `value` as JSON with RFC 3339 times in UTC."""
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    except TypeError:
+        # Whole numbers beyond 64 bits: PostgreSQL writes 1e300 with all its digits.
+        return json.dumps(value, default=_simple, ensure_ascii=False).encode()
+
+
+def _simple(value: Any) -> Any:
+    """Return a value that only orjson knows, such as a time, as it writes it."""
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))
 
 
 def encode_body(answer: Answer) -> bytes:

@@ -37,6 +37,7 @@ _APP = {
     "id": "app_mfrggzdfmztwq2lknnwg23tpoa",
     "name": "Corner shop",
     "weight": 1,
+    "consent_defaults": {"push": True, "analytics": True},
     "created_at": "2026-03-01T12:00:00Z",
 }
 _CREATED = {**_APP, "identity_secret": "is_2bFzq0y0m1VJ3o5hT9wUu8xK4rN6sPdQeWcYaLgHiJk"}
@@ -50,8 +51,15 @@ class AppPayload(Payload):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner shop"}]})
 
 
+class ConsentDefaults(Payload):
+    """What holds for people who have said neither yes nor no."""
+
+    push: bool
+    analytics: bool
+
+
 def _describe_patch(schema: dict[str, Any]) -> None:
-    describe_without_null(schema, "name", "weight")
+    describe_without_null(schema, "name", "weight", "consent_defaults")
     schema["examples"] = [{"name": "Corner shop"}]
 
 
@@ -60,13 +68,14 @@ class AppPatch(Payload):
 
     name: Name | None = None
     weight: Annotated[int, Field(ge=1, le=100), WHOLE] | None = None
+    consent_defaults: ConsentDefaults | None = None
 
     model_config = ConfigDict(json_schema_extra=_describe_patch)
 
     @model_validator(mode="after")
     def _nothing_is_null(self) -> Self:
         if any(getattr(self, name) is None for name in self.model_fields_set):
-            raise ValueError("neither the name nor the weight can be null")
+            raise ValueError("neither the name, the weight nor the defaults can be null")
         return self
 
 
@@ -76,6 +85,7 @@ class AppDocument(Document):
     id: str
     name: str
     weight: int
+    consent_defaults: ConsentDefaults
     created_at: datetime
 
 
@@ -93,8 +103,13 @@ class AppPage(Page):
 
 def to_document(row: AppRow) -> AppDocument:
     """Return an app as the outside sees it."""
+    defaults = ConsentDefaults(push=row.push_by_default, analytics=row.analytics_by_default)
     return AppDocument(
-        id=row.public_id, name=row.name, weight=row.weight, created_at=row.created_at
+        id=row.public_id,
+        name=row.name,
+        weight=row.weight,
+        consent_defaults=defaults,
+        created_at=row.created_at,
     )
 
 
@@ -164,8 +179,10 @@ def read_app(call: AppAdminCall) -> Response:
     responses={**answers(_APP), **problems(401, 403, 404, 412)},
 )
 def change_app(call: AppAdminCall, body: AppPatch) -> Response:
-    """Change the name, or the weight that an operator gives the app beside others."""
+    """Change the name, the defaults of consents, or the weight that an operator gives the app."""
     values = body.model_dump(exclude_unset=True)
+    defaults = values.pop("consent_defaults", {})
+    values |= {f"{kind}_by_default": granted for kind, granted in defaults.items()}
     if "weight" in values and not call.principal.is_operator:
         raise ForbiddenScopeError("Only an operator's key may change the weight of an app.")
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Header, Path, Request, Security
@@ -16,12 +17,16 @@ from starlette.responses import Response
 from api.answers import Answer, respond
 from api.context import Services
 from api.errors import AppRequiredError, ForbiddenScopeError
+from api.outages import run_known
 from api.principal import App, Principal
+from core.errors import UnavailableError
 
 _T = TypeVar("_T")
 _ATTEMPTS = 4
 # Two requests met at the same rows: the loser's transaction is gone, running it again is safe.
 _COLLISIONS = (postgres.DeadlockDetected, postgres.UniqueViolation, postgres.SerializationFailure)
+
+_READS = ("GET ", "HEAD ")
 
 _bearer = HTTPBearer(
     scheme_name="key",
@@ -65,15 +70,21 @@ class Call:
 
         `work` must change nothing but the database.
         """
+        once = partial(
+            run_known,
+            self.services.engine,
+            work,
+            changes=not self.route.startswith(_READS),
+            has_key=self.idempotency_key is not None,
+        )
         for _ in range(_ATTEMPTS - 1):
             try:
-                with self.services.engine.begin() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                if not isinstance(error.orig, _COLLISIONS):
+                return once()
+            except (DBAPIError, UnavailableError) as error:
+                cause = error.__cause__ if isinstance(error, UnavailableError) else error
+                if not (isinstance(cause, DBAPIError) and isinstance(cause.orig, _COLLISIONS)):
                     raise
-        with self.services.engine.begin() as connection:
-            return work(connection)
+        return once()
 
     def answer(self, work: Callable[[Connection], Answer]) -> Response:
         """Run `work` in one transaction, commit, and only then build the response."""
@@ -103,12 +114,17 @@ def _needs_scope(scope: str, *, client: bool) -> Callable[..., Coroutine[Any, An
     return call
 
 
-async def _needs_import(request: Request, _key: _Bearer = None, _app: _AppHeader = None) -> Call:
-    made = _call(request)
-    if not (made.principal.holds("people:write") or made.principal.holds("devices:write")):
-        raise ForbiddenScopeError("This route needs the scope `people:write` or `devices:write`.")
-    _ = made.app
-    return made
+def _needs_one(*scopes: str) -> Callable[..., Coroutine[Any, Any, Call]]:
+    words = " or ".join(f"`{scope}`" for scope in scopes)
+
+    async def call(request: Request, _key: _Bearer = None, _app: _AppHeader = None) -> Call:
+        made = _call(request)
+        if not any(map(made.principal.holds, scopes)):
+            raise ForbiddenScopeError(f"This route needs the scope {words}.")
+        _ = made.app
+        return made
+
+    return call
 
 
 async def _needs_operator(request: Request, _key: _Bearer = None) -> Call:
@@ -137,6 +153,11 @@ async def _needs_app_messages(request: Request, _app_id: _AppId, _key: _Bearer =
     return made
 
 
+async def _take_key(_key: _Bearer = None, _app: _AppHeader = None) -> None:
+    """Document the key, for routes that look at it by themselves."""
+
+
+KEY = Security(_take_key)
 AdminCall = Annotated[Call, Security(_needs_admin)]
 AppAdminCall = Annotated[Call, Security(_needs_app_admin)]
 AppMessageReadCall = Annotated[Call, Security(_needs_app_messages)]
@@ -147,6 +168,8 @@ MessageReadCall = Annotated[Call, Security(_needs_scope("messages:read", client=
 PeopleReadCall = Annotated[Call, Security(_needs_scope("people:read", client=False))]
 PeopleWriteCall = Annotated[Call, Security(_needs_scope("people:write", client=False))]
 DeviceWriteCall = Annotated[Call, Security(_needs_scope("devices:write", client=False))]
-ImportCall = Annotated[Call, Security(_needs_import)]
+ImportCall = Annotated[Call, Security(_needs_one("people:write", "devices:write", "events:write"))]
+SegmentReadCall = Annotated[Call, Security(_needs_one("segments:write", "people:read"))]
+SegmentWriteCall = Annotated[Call, Security(_needs_scope("segments:write", client=False))]
 # A client key is public: what it may do to a device is decided by the device's secret.
 DeviceCall = Annotated[Call, Security(_needs_scope("devices:write", client=True))]

@@ -18,11 +18,11 @@ COMMANDS: Mapping[str, str] = {
     "demo": "send a real campaign through sandbox gateways, on servers of its own",
     "up": "run everything on this machine and keep the data",
     "test": "run the tests on real servers of their own",
-    "chaos": "throw chaos at the sender core and check what it says of every push",
+    "chaos": "break everything in the middle of a campaign, and count who is lost",
     "check": "lint, types, import contracts and style limits",
     "bench": "measure the sender against its peers, or its exactness",
     "app": "create an app and print its admin key",
-    "import": "import people or devices from a CSV or JSONL file",
+    "import": "import people, devices or events from CSV or JSONL",
     "migrate": "bring the database to the newest schema",
     "openapi": "print the description of the API",
 }
@@ -46,6 +46,9 @@ _DATABASE_FAULTS: Mapping[str, str] = {
 }
 # What these commands do not know themselves they hand on, as `args.passed_on`.
 _PASSING_ON = frozenset({"test"})
+# These read nothing but a request for help themselves.
+_HANDING_ON = frozenset({"chaos"})
+_HELP = frozenset({"-h", "--help"})
 
 
 def main(arguments: list[str]) -> int:
@@ -73,6 +76,8 @@ def _run(name: str, arguments: list[str]) -> int:
     command = cast("CommandModule", module)
     parser = argparse.ArgumentParser(prog=f"./carillon {name}", description=COMMANDS[name])
     command.add_arguments(parser)
+    if name in _HANDING_ON and not _HELP.intersection(arguments[:1]):
+        return command.run(argparse.Namespace(passed_on=arguments))
     args, unknown = parser.parse_known_args(arguments)
     args.passed_on = unknown
     if args.passed_on and name not in _PASSING_ON:

@@ -8,12 +8,16 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
 
+from api.export_slots import ExportSlots
+from api.ingest.ingest import Ingest, open_ingest
 from core.database import open_engine
 from core.queue import Nudger, create_queue
 from core.secrets import SecretBox
 from core.settings import Settings
 
 _REDIS_TIMEOUT_SECONDS = 2.0
+# Of the connections, so that most stay for what is answered at once.
+_SHARE_OF_EXPORTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,13 @@ class Services:
     queue: Celery
     nudger: Nudger
     box: SecretBox
+    ingest: Ingest
+    exports: ExportSlots
 
 
 def open_services(settings: Settings) -> Services:
     """Return the services `settings` name; nothing connects before its first use."""
+    box = SecretBox(settings.require_secret_keys())
     queue = create_queue(settings.require_broker_url(), settings.queue_prefix)
     return Services(
         settings=settings,
@@ -48,12 +55,15 @@ def open_services(settings: Settings) -> Services:
         ),
         queue=queue,
         nudger=Nudger(queue),
-        box=SecretBox(settings.require_secret_keys()),
+        box=box,
+        ingest=open_ingest(settings, box),
+        exports=ExportSlots(max(1, settings.database_pool_size // _SHARE_OF_EXPORTS)),
     )
 
 
 def close_services(services: Services) -> None:
     """Give back every connection."""
+    services.ingest.close()
     services.engine.dispose()
     services.redis.close()
     services.nudger.close()

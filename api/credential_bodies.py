@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints
 
 from api.fields import WHOLE, Document, Name, Page, Payload, describe_without_null
+from core.secrets import SecretBox
+from delivery.credentials import service
+from delivery.credentials.repository import CredentialRow
 
 EXAMPLE: dict[str, Any] = {
     "id": "cred_mfrggzdfmztwq2lknnwg23tpoa",
@@ -20,7 +23,13 @@ EXAMPLE: dict[str, Any] = {
     "state": "active",
     "reason": None,
     "reason_text": None,
+    "paused_at": None,
+    "probe_at": None,
+    "held_platforms": None,
+    "hold_text": None,
+    "held_until": None,
     "frozen_until": None,
+    "guard_rests_until": None,
     "quota_per_minute": None,
     "created_at": "2026-03-01T12:00:00Z",
     "updated_at": "2026-03-01T12:00:00Z",
@@ -115,7 +124,11 @@ class CredentialPatch(Payload):
 
 
 class CredentialDocument(Document):
-    """A credential without its secret. A paused one says why in `reason_text`."""
+    """A credential without its secret.
+
+    A paused one says why in `reason_text`, and when it is tried again in `probe_at`: null if only
+    you can resume it. Of an FCM project `held_platforms` wait for the reason in `hold_text`.
+    """
 
     id: str
     provider: str
@@ -129,7 +142,13 @@ class CredentialDocument(Document):
     state: str
     reason: str | None
     reason_text: str | None
+    paused_at: datetime | None
+    probe_at: datetime | None
+    held_platforms: list[str] | None
+    hold_text: str | None
+    held_until: datetime | None
     frozen_until: datetime | None
+    guard_rests_until: datetime | None
     quota_per_minute: int | None
     created_at: datetime
     updated_at: datetime
@@ -139,3 +158,12 @@ class CredentialPage(Page):
     """Credentials that are not retired."""
 
     data: list[CredentialDocument]
+
+
+def to_document(box: SecretBox, row: CredentialRow) -> CredentialDocument:
+    """Return a credential as everybody who may see it sees it."""
+    values: dict[str, Any] = {
+        name: getattr(row, name, None) for name in CredentialDocument.model_fields
+    }
+    values |= service.public_facts(box, row)
+    return CredentialDocument(**{**values, "id": row.public_id})

@@ -1,6 +1,6 @@
 """The provider credentials of an app: `/v1/apps/{app_id}/credentials`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 from sqlalchemy import Connection
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api import audit
 from api.answers import Answer
-from api.calls import AppAdminCall, Call
+from api.calls import AppAdminCall
 from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
 from api.credential_bodies import (
     EXAMPLE,
@@ -20,6 +20,7 @@ from api.credential_bodies import (
     NewCredential,
     ServiceAccountPayload,
     TokenPayload,
+    to_document,
 )
 from api.etags import require_match
 from api.fields import FIRST_PAGE, Cursor, Limit
@@ -31,7 +32,6 @@ from core.errors import FieldError, InvalidPayloadError
 from core.settings import Settings
 from delivery.credentials import repository, service
 from delivery.credentials.checks import check_certificate, check_service_account
-from delivery.credentials.repository import CredentialRow
 from delivery.credentials.service import CredentialPlan
 from delivery.providers.checks import check_p8
 
@@ -59,7 +59,7 @@ def create(
         row = service.add(connection, call.services.box, call.app.id, plan)
         detail = {"provider": plan.provider, "kind": plan.kind, "name": plan.name}
         audit.record(connection, call.principal, "credential.created", row.public_id, detail)
-        return Answer(_to_document(call, row), status=201)
+        return Answer(to_document(call.services.box, row), status=201)
 
     return run_once(call, work)
 
@@ -78,7 +78,7 @@ def list_all(
 
     def work(connection: Connection) -> Answer:
         rows = repository.list_after(connection, call.app.id, cursor, limit + 1)
-        documents = [_to_document(call, row) for row in rows[:limit]]
+        documents = [to_document(call.services.box, row) for row in rows[:limit]]
         return Answer(CredentialPage.cut(rows, limit, data=documents))
 
     return call.answer(work)
@@ -94,7 +94,9 @@ def read(call: AppAdminCall, credential_id: str) -> Response:
     """Read one credential: its facts and state, and why it is paused."""
 
     def work(connection: Connection) -> Answer:
-        return Answer(_to_document(call, service.get(connection, call.app.id, credential_id)))
+        return Answer(
+            to_document(call.services.box, service.get(connection, call.app.id, credential_id))
+        )
 
     return call.answer(work)
 
@@ -115,26 +117,12 @@ def change(call: AppAdminCall, credential_id: str, body: CredentialPatch) -> Res
     def work(connection: Connection) -> Answer:
         if call.if_match is not None:
             present = repository.find(connection, call.app.id, credential_id, lock=True)
-            require_match(call.if_match, _to_document(call, present) if present else None)
+            require_match(
+                call.if_match, to_document(call.services.box, present) if present else None
+            )
         row = service.change(connection, call.app.id, credential_id, values)
         audit.record(connection, call.principal, "credential.changed", credential_id, values)
-        return Answer(_to_document(call, row))
-
-    return call.answer(work)
-
-
-@router.post(
-    "/{credential_id}/resume",
-    response_model=CredentialDocument,
-    responses={**answers(EXAMPLE), **problems(401, 403, 404, 409)},
-)
-def resume(call: AppAdminCall, credential_id: str) -> Response:
-    """Let a paused credential send again, once its fault is mended."""
-
-    def work(connection: Connection) -> Answer:
-        row = service.resume(connection, call.app.id, credential_id)
-        audit.record(connection, call.principal, "credential.resumed", credential_id, {})
-        return Answer(_to_document(call, row))
+        return Answer(to_document(call.services.box, row))
 
     return call.answer(work)
 
@@ -149,14 +137,6 @@ def retire(call: AppAdminCall, credential_id: str) -> Response:
         return Answer(status=204)
 
     return call.answer(work)
-
-
-def _to_document(call: Call, row: CredentialRow) -> CredentialDocument:
-    values: dict[str, Any] = {
-        name: getattr(row, name, None) for name in CredentialDocument.model_fields
-    }
-    values |= service.public_facts(call.services.box, row)
-    return CredentialDocument(**{**values, "id": row.public_id})
 
 
 def _plan(

@@ -146,8 +146,8 @@ def list_dead_letters(
 def replay_dead_letters(call: MessageSendCall, body: ReplayPayload) -> Response:
     """Send a message again to its dead letters, as a new message with `replay_of`.
 
-    Content, policy and all else are those of the message, which must have ended. Who had it
-    replayed before, or whose device has another owner now, is left out.
+    Content, policy and all else are those of the message, which must have ended. Whom an earlier
+    replay sent it to, or whose device has another owner now, is left out.
     """
     planned: list[Message] = []
 

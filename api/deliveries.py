@@ -26,7 +26,7 @@ from delivery.messages import history
 from delivery.messages import service as messages
 from delivery.messages.history import HistoryEntry, HistoryPage
 from segments.people import service as people
-from segments.people.repository import find_by_ids
+from segments.people.repository import names_of
 
 router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"], route_class=DoorRoute)
 _CURSOR = r"^((open|device|person)-)?[0-9]{1,18}-[0-9]{1,18}$"
@@ -219,15 +219,10 @@ def _foreign_cursor() -> InvalidPayloadError:
 def _entries(
     connection: Connection, app_id: int, found: Sequence[HistoryEntry]
 ) -> list[DeliveryEntry]:
-    names = _names(connection, app_id, {one.person_id for one in found})
+    names = names_of(connection, app_id, {one.person_id for one in found})
     return [
         DeliveryEntry(id=id_of(one), person=names.get(one.person_id), **shown(one)) for one in found
     ]
-
-
-def _names(connection: Connection, app_id: int, ids: set[int | None]) -> dict[int | None, str]:
-    known = sorted(one for one in ids if one is not None)
-    return {person.id: person.external_id for person in find_by_ids(connection, app_id, known)}
 
 
 @router.get(
@@ -250,7 +245,7 @@ def read_trace(call: MessageReadCall, delivery_id: DeliveryId) -> Response:
 
 def _trace(connection: Connection, app_id: int, delivery_id: str, traced: Traced) -> TraceDocument:
     message, recipient = traced.message, traced.recipient
-    names = _names(connection, app_id, {recipient.person_id})
+    names = names_of(connection, app_id, {recipient.person_id})
     return TraceDocument(
         id=delivery_id,
         message=message.public_id,

@@ -7,12 +7,13 @@ from sqlalchemy import Connection
 from api.batches import Done, Parsed
 from api.calls import Call
 from api.device_bodies import DevicePayload
-from api.device_work import allows_production, given_columns, unknown_person
+from api.device_documents import unknown_person
+from api.device_work import allows_production, given_columns
 from core.errors import FieldError, InvalidPayloadError
 from delivery.devices import service
 from delivery.devices.device import Registration
 from delivery.devices.target_plan import plan_target
-from segments.people import repository as people
+from segments.identity.names import hold_ids
 
 _Outcome = tuple[dict[int, Done], dict[int, Sequence[FieldError]]]
 
@@ -21,7 +22,7 @@ def register_batch(connection: Connection, call: Call, parsed: Parsed[DevicePayl
     """Register the good items; return what became of them, and all faults."""
     faults = dict(parsed.faults)
     named = {item.person for item in parsed.items.values() if item.person is not None}
-    ids = people.find_ids(connection, call.app.id, sorted(named))
+    ids = hold_ids(connection, call.app.id, sorted(named))
     production = allows_production(call.services.settings)
     good: dict[int, Registration] = {}
     for index, item in parsed.items.items():

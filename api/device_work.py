@@ -6,17 +6,17 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from api.calls import Call
-from api.device_bodies import DeviceDocument, TargetDocument
+from api.device_bodies import DeviceDocument
+from api.device_documents import to_documents, unknown_person
 from core.clock import utc_now
-from core.errors import FieldError, InvalidPayloadError
+from core.errors import InvalidPayloadError
 from core.settings import Settings
 from delivery.apps.service import open_identity_secret
-from delivery.devices import repository
 from delivery.devices.device import Device
 from delivery.devices.errors import IdentityInvalidError, IdentityMissingError
 from delivery.devices.identity import is_signed
 from delivery.devices.service import Claim
-from segments.people import repository as people
+from segments.identity.names import hold_ids
 
 SECRET_HEADER = "Carillon-Device-Secret"  # noqa: S105  It is the name of a header.
 _COLUMNS = frozenset(
@@ -60,15 +60,10 @@ def find_person(connection: Connection, call: Call, external_id: str, signature:
     """
     if not call.principal.holds("devices:write"):
         _check_identity(connection, call, external_id, signature)
-    found = people.find_ids(connection, call.app.id, [external_id])
+    found = hold_ids(connection, call.app.id, [external_id])
     if external_id not in found:
         raise InvalidPayloadError(fields=(unknown_person(),))
     return found[external_id]
-
-
-def unknown_person() -> FieldError:
-    """Return the fault of an external id nobody has."""
-    return FieldError("/person", "unknown_person", "The app does not know this person.")
 
 
 def _check_identity(
@@ -88,20 +83,4 @@ def allows_production(settings: Settings) -> bool:
 
 def to_document(connection: Connection, call: Call, device: Device) -> DeviceDocument:
     """Return a device as the outside sees it."""
-    targets = repository.list_targets(connection, call.app.id, device.id)
-    values: dict[str, Any] = {
-        name: getattr(device, name, None) for name in DeviceDocument.model_fields
-    }
-    values |= {
-        "id": device.public_id,
-        "person": _person_of(connection, call, device),
-        "targets": [TargetDocument.model_validate(one) for one in targets],
-    }
-    return DeviceDocument(**values)
-
-
-def _person_of(connection: Connection, call: Call, device: Device) -> str | None:
-    if device.person_id is None:
-        return None
-    found = people.find_by_ids(connection, call.app.id, [device.person_id])
-    return found[0].external_id if found else None
+    return to_documents(connection, call.app.id, [device])[0]

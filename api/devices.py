@@ -13,10 +13,8 @@ from api.calls import Call, DeviceCall, DeviceWriteCall
 from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
 from api.device_batch import register_batch
 from api.device_bodies import (
-    CREATED,
     EXAMPLE,
     BindPayload,
-    CreatedDevice,
     DeviceDocument,
     DevicePatch,
     DevicePayload,
@@ -57,46 +55,6 @@ DeviceSecret = Annotated[
         description="The secret given at registration. A server key needs none.",
     ),
 ]
-
-
-@router.post(
-    "",
-    response_model=DeviceDocument,
-    dependencies=[ONCE],
-    responses={
-        **answers(EXAMPLE, description="The installation was known and is updated"),
-        201: {**answers(CREATED, status=201, description="New")[201], "model": CreatedDevice},
-        **problems(401, 403, 409),
-    },
-)
-def register(call: DeviceCall, body: DevicePayload, secret: DeviceSecret = None) -> Response:
-    """Register an installation, or update it.
-
-    A new one gets a secret, shown this once (201). A known one is updated (200) when the request
-    shows that secret, or comes with a server's key; an app that has lost the secret registers
-    under a fresh installation id, and its token moves there. A client key makes anonymous
-    devices; with `person` it needs the `signature` of the app's server, and an `Idempotency-Key`
-    counts only from 32 characters on, as the stored answer holds the secret: take random ones.
-    """
-    claim = claim_of(call, secret)
-    target = plan_target(
-        body.to_claim(), allows_production=allows_production(call.services.settings)
-    )
-
-    def work(connection: Connection) -> Answer:
-        fields = seen_now(claim, given_columns(body))
-        if body.person is not None:
-            fields["person_id"] = find_person(connection, call, body.person, body.signature)
-        elif "person" in body.model_fields_set:
-            fields["person_id"] = None
-        registration = Registration(body.installation_id, fields, target)
-        made = service.register(connection, call.app.id, registration, claim)
-        document = to_document(connection, call, made.device)
-        if made.secret is None:
-            return Answer(document)
-        return Answer(CreatedDevice(**document.model_dump(), secret=made.secret), status=201)
-
-    return run_once(call, work)
 
 
 @router.post(
@@ -183,7 +141,7 @@ def remove(call: DeviceCall, device_id: DeviceId, secret: DeviceSecret = None) -
 
     def work(connection: Connection) -> Answer:
         device = service.find_claimed(connection, call.app.id, device_id, claim_of(call, secret))
-        repository.remove(connection, call.app.id, device.id)
+        service.remove(connection, call.app.id, device)
         return Answer(status=204)
 
     return call.answer(work)

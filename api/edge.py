@@ -3,8 +3,8 @@
 import logging
 import re
 import uuid
+from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,7 +13,7 @@ from api.problems import problem
 
 _LOGGER = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HEADERS = {
+_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -22,6 +22,7 @@ _HEADERS = {
     # Browsers honour it over HTTPS only, so it does no harm on a laptop.
     "Strict-Transport-Security": "max-age=31536000",
 }
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 class Edge:
@@ -43,11 +44,7 @@ class Edge:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                headers = MutableHeaders(raw=message["headers"])
-                headers["X-Request-Id"] = request_id
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                message["headers"] = headers.raw
+                _decorate(message, request_id)
             await send(message)
 
         try:
@@ -63,6 +60,18 @@ class Edge:
             await answer(scope, receive, send_decorated)
 
 
+def _decorate(message: Message, request_id: str) -> None:
+    """Add the headers every answer carries; by hand, as it is done for every request."""
+    headers: list[tuple[bytes, bytes]] = list(message["headers"])
+    given = {name for name, _ in headers}
+    headers += [pair for pair in _RAW_HEADERS if pair[0] not in given]
+    headers.append((b"x-request-id", request_id.encode()))
+    message["headers"] = headers
+
+
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return uuid.uuid4().hex

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from api.ingest.errors import BusyError, NoConsentError
 from core.errors import (
     CarillonError,
     ConflictError,
@@ -108,10 +109,22 @@ class IdempotencyKeyInUseError(CarillonError):
     code = "idempotency_key_in_use"
 
 
+class TooManyAttributesError(ConflictError):
+    """The app has as many attributes as it may. Names that nobody has are forgotten by the hour."""
+
+    code = "too_many_attributes"
+
+
 class TooManyWaitingError(CarillonError):
     """As much of this app waits already as may. Repeat the request when some of it is done."""
 
     code = "too_many_waiting"
+
+
+class ExportsBusyError(UnavailableError):
+    """As many exports are being read as may be. Ask again when one of them has ended."""
+
+    code = "exports_busy"
 
 
 class InternalError(CarillonError):
@@ -138,6 +151,7 @@ STATUS: dict[type[CarillonError], HTTPStatus] = {
     NoSuchRouteError: HTTPStatus.NOT_FOUND,
     MethodNotAllowedError: HTTPStatus.METHOD_NOT_ALLOWED,
     ConflictError: HTTPStatus.CONFLICT,
+    NoConsentError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.CONFLICT,
     IdempotencyKeyInUseError: HTTPStatus.CONFLICT,
     PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
@@ -153,6 +167,8 @@ STATUS: dict[type[CarillonError], HTTPStatus] = {
 
 HEADERS: dict[type[CarillonError], dict[str, str]] = {
     IdempotencyKeyInUseError: {"Retry-After": "1"},
+    BusyError: {"Retry-After": "1"},
+    ExportsBusyError: {"Retry-After": "10"},
     UnavailableError: {"Retry-After": "5"},
     TooManyWaitingError: {"Retry-After": "60"},
 }

@@ -29,10 +29,11 @@ class Payload(BaseModel):
 class Document(BaseModel):
     """What goes out."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, serialize_by_alias=True)
 
 
-def _parse_moment(value: Any) -> Any:
+def parse_moment(value: Any) -> datetime:
+    """Return the moment that a text names (RFC 3339); raise `ValueError` in words."""
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("must be a time such as 2026-03-01T12:00:00Z (RFC 3339)")
     try:
@@ -77,7 +78,7 @@ def _to_whole(value: Any) -> Any:
 
 # Comes behind the limits of an integer, so that it runs before they are checked.
 WHOLE = BeforeValidator(_to_whole)
-Moment = Annotated[datetime, BeforeValidator(_parse_moment)]
+Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -90,6 +91,10 @@ ExternalId = Annotated[
         pattern=r"^([^\x00-\x1f\x7f-\x9f.]|\.[^\x00-\x1f\x7f-\x9f.]|\.\.[^\x00-\x1f\x7f-\x9f])"
         r"[^\x00-\x1f\x7f-\x9f]*$",
     ),
+]
+# What an app calls somebody who has not signed in: its stored name has a prefix.
+AnonymousId = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
 ]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[

@@ -8,21 +8,34 @@ from typing import Any, NoReturn
 from api.errors import MalformedJsonError
 from core.errors import FieldError, InvalidPayloadError
 
-NESTING_LIMIT = 20
+# As deep as a rule may be: ten groups, a sequence, its conditions, and the values of one.
+NESTING_LIMIT = 24
 _BIGINT = 2**63
 _BIGINT_DIGITS = 20
 _ERROR_LIMIT = 100
 
 
-def parse_json(body: bytes) -> Any:
-    """Return the value of `body`.
+class DuplicateFieldError(ValueError):
+    """An object names the same field twice: which of the two is meant, nobody can know."""
+
+    @property
+    def fault(self) -> FieldError:
+        """What is said of it."""
+        return FieldError("", "duplicate_field", f"A field stands there twice: {self}.")
+
+
+def parse_json(body: bytes, *, is_unique: bool = False) -> Any:
+    """Return the value of `body`; with `is_unique` no object may name a field twice.
 
     Raises `MalformedJsonError` for what is not JSON, `InvalidPayloadError` with pointers for
     JSON that can not be stored: NUL, lone surrogates, infinite or huge numbers, deep nesting.
     """
     try:
         value = json.loads(
-            body.decode("utf-8"), parse_int=_parse_int, parse_constant=_refuse_constant
+            body.decode("utf-8"),
+            parse_int=_parse_int,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=unique if is_unique else None,
         )
     except UnicodeDecodeError as error:
         raise MalformedJsonError(f"Byte {error.start} of the body is not UTF-8.") from error
@@ -31,12 +44,24 @@ def parse_json(body: bytes) -> Any:
             f"The body is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, "
             f"column {error.colno}."
         ) from error
+    except DuplicateFieldError as error:
+        raise InvalidPayloadError(fields=(error.fault,)) from error
     except RecursionError as error:
         raise InvalidPayloadError(fields=(_too_deep(""),)) from error
     wrong = tuple(_some(_faults(value)))
     if wrong:
         raise InvalidPayloadError(fields=wrong)
     return value
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of its fields; raise `DuplicateFieldError`."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen = set[str]()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise DuplicateFieldError(repr(twice)[:100])
+    return made
 
 
 def is_storable(text: str) -> bool:
@@ -84,7 +109,7 @@ def _nested_faults(
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _text_faults(key, pointer)
-            yield from _faults(item, pointer + pointer_step(_printable(key)), depth + 1)
+            yield from _faults(item, pointer + pointer_step(printable(key)), depth + 1)
         return
     for position, item in enumerate(value):
         yield from _faults(item, f"{pointer}/{position}", depth + 1)
@@ -93,11 +118,12 @@ def _nested_faults(
 def _text_faults(text: str, pointer: str) -> Iterator[FieldError]:
     if "\0" in text:
         yield FieldError(pointer, "nul_character", "A text must not hold the character U+0000.")
-    if not text.isascii() and _printable(text) != text:
+    if not text.isascii() and printable(text) != text:
         yield FieldError(pointer, "lone_surrogate", "A text must not hold half a surrogate pair.")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, so that it can be sent."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from api import repository
 from api.repository import KeyRow, NewKey
+from core.errors import ConflictError
 from core.ids import new_public_id
 from core.secrets import hash_secret, new_secret
 
@@ -54,7 +55,11 @@ def create_key(connection: Connection, plan: KeyPlan) -> MadeKey:
 
 
 def rotate_key(connection: Connection, old: KeyRow, overlap_seconds: int) -> MadeKey:
-    """Make the successor of `old`, which lives for `overlap_seconds` more."""
+    """Make the one successor of `old`, which lives for `overlap_seconds` more.
+
+    Raises `ConflictError` when it has one: of two, one would be a secret that nobody keeps.
+    """
     plan = KeyPlan(old.app_id, old.kind, old.name, old.scopes, old.expires_at)
-    repository.expire_key(connection, old.id, overlap_seconds)
+    if not repository.expire_rotated(connection, old.id, overlap_seconds):
+        raise ConflictError("The key was rotated already. Use or rotate its successor.")
     return create_key(connection, plan)

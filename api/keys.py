@@ -185,7 +185,11 @@ def list_all(
     responses={**answers(_MADE, status=201), **problems(401, 403, 404, 409)},
 )
 def rotate(call: AppAdminCall, key_id: str, body: RotationPayload) -> Response:
-    """Make a successor with the same name and scopes; the old secret dies after the overlap."""
+    """Make a successor with the same name and scopes; the old secret dies after the overlap.
+
+    A key has one successor: whoever rotates it a second time, or at the same moment, gets 409.
+    To repeat a request whose answer was lost, send the same `Idempotency-Key`.
+    """
 
     def work(connection: Connection) -> Answer:
         old = _find(connection, call, key_id)

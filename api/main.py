@@ -10,26 +10,42 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
     apps,
+    attributes,
+    credential_standing,
     credentials,
     dead_letters,
     deliveries,
+    device_hygiene,
     device_lookup,
     devices,
     health,
+    identity,
     keys,
     kill_switches,
+    lists,
+    merges,
     message_control,
     message_forecast,
     message_preview,
     messages,
     people,
+    person_consents,
+    person_events,
+    person_history,
     person_messages,
+    segment_answers,
+    segment_export,
+    segment_watches,
+    segments,
     stats,
+    suppressions,
 )
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
 from api.imports import routes as imports
+from api.ingest import device_routes, event_routes
+from api.ingest.hot_doors import HotDoors
 from api.methods import Methods, places_of
 from api.module_names import chosen_modules
 from api.openapi import DescribedApp
@@ -41,19 +57,35 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
     {
         "apps": apps.router,
         "credentials": credentials.router,
+        "credential_standing": credential_standing.router,
         "keys": keys.router,
         "kill_switches": kill_switches.router,
         "messages": messages.router,
         "message_control": message_control.router,
         "message_forecast": message_forecast.router,
         "message_preview": message_preview.router,
+        "device_hygiene": device_hygiene.router,
+        "registrations": device_routes.router,
         "devices": devices.router,
+        "events": event_routes.router,
         "imports": imports.router,
         "device_lookup": device_lookup.router,
         "deliveries": deliveries.router,
         "dead_letters": dead_letters.router,
         "stats": stats.router,
+        "attributes": attributes.router,
+        "segments": segments.router,
+        "segment_answers": segment_answers.router,
+        "segment_export": segment_export.router,
+        "segment_watches": segment_watches.router,
+        "suppressions": suppressions.router,
+        "lists": lists.router,
+        "identity": identity.router,
+        "merges": merges.router,
         "person_messages": person_messages.router,
+        "person_events": person_events.router,
+        "person_history": person_history.router,
+        "person_consents": person_consents.router,
         "people": people.router,
     }
 )
@@ -64,7 +96,7 @@ _DESCRIPTION = """Push notifications through FCM and APNs.
 Press **Authorize** and paste the key that `./carillon app create NAME` printed.
 Every error is a problem document (RFC 9457) with a stable `code`.
 Every POST that creates or sends takes an `Idempotency-Key` header.
-Texts hold no U+0000, numbers fit 64 bits, and nothing is nested deeper than 20 levels.
+Texts hold no U+0000, numbers fit 64 bits, and nothing is nested deeper than 24 levels.
 Bodies may be packed with gzip, both ways.
 """
 
@@ -88,6 +120,7 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(Methods, places=places_of(app.described))
     app.add_middleware(GZipMiddleware, minimum_size=_PACKED_FROM_BYTES)
+    app.add_middleware(HotDoors, routers=app.described, owner=app)
     # The last one added is the outermost.
     app.add_middleware(Edge)
     install_handlers(app)

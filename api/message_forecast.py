@@ -12,7 +12,15 @@ from starlette.responses import Response
 from api.answers import Answer
 from api.calls import MessageSendCall
 from api.fields import WHOLE, Document, Moment, Payload
-from api.message_payload import DEFAULT_TTL_SECONDS, TTL_LIMIT_SECONDS, Audience, Rate
+from api.message_payload import (
+    DEFAULT_TTL_SECONDS,
+    TTL_LIMIT_SECONDS,
+    Audience,
+    Exclusion,
+    Rate,
+    rule_seconds,
+    whom,
+)
 from api.openapi import answers, problems
 from api.route import DoorRoute
 from campaigns import forecasting
@@ -22,6 +30,7 @@ from delivery.forecasts.arithmetic import Limit
 from delivery.forecasts.repository import HeldBy
 from delivery.messages.message import HARD_END_SECONDS
 from delivery.pacing.limits import QUOTA_SHARE
+from segments.rules.timing import asking
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=DoorRoute)
 _REQUEST: dict[str, Any] = {"to": {"all": True}, "lane": "campaign", "rate_per_second": 500.0}
@@ -51,6 +60,8 @@ _ANSWER: dict[str, Any] = {
             "seconds": 6.938,
             "limited_by": "rate",
             "held_by": None,
+            "held_words": None,
+            "held_platforms": None,
         },
         {
             "id": "cred_mfrggzdfmztwq2lknnwg23tpob",
@@ -62,6 +73,8 @@ _ANSWER: dict[str, Any] = {
             "seconds": 5.9,
             "limited_by": "rate",
             "held_by": None,
+            "held_words": None,
+            "held_platforms": None,
         },
     ],
     "assumptions": {
@@ -78,6 +91,7 @@ class ForecastPayload(Payload):
     """A message that is not written yet. `quota_per_minute` asks what if FCM allowed so many."""
 
     to: Audience
+    exclude: Exclusion | None = None
     lane: Literal["transactional", "campaign"] = "transactional"
     ttl_seconds: Annotated[int, Field(ge=1, le=TTL_LIMIT_SECONDS), WHOLE] = DEFAULT_TTL_SECONDS
     rate_per_second: Rate | None = None
@@ -90,7 +104,9 @@ class ForecastPayload(Payload):
 class CredentialForecast(Document):
     """One credential's part. `waiting` are recipients of other messages that go before.
 
-    `held_by` says why nothing leaves with it at the moment; the estimate is as if it did.
+    `held_by` says why nothing leaves with it at the moment, `held_platforms` which devices wait
+    while others do not, and `held_words` why, as far as its gateway said; the estimate is as if
+    all were sent.
     """
 
     id: str
@@ -102,6 +118,8 @@ class CredentialForecast(Document):
     seconds: float
     limited_by: Limit | None
     held_by: HeldBy | None
+    held_words: str | None
+    held_platforms: list[str] | None
 
 
 class AssumptionsDocument(Document):
@@ -147,10 +165,11 @@ def forecast_message(call: MessageSendCall, body: ForecastPayload) -> Response:
     settings = call.services.settings
     pacing = Pacing(settings.fcm_quota_per_minute, settings.ramp_seconds)
     wish = Wish(body.lane, body.rate_per_second, body.quota_per_minute)
-    to = body.to.model_dump(exclude_none=True)
+    to = whom(body.to, body.exclude)
 
     def work(connection: Connection) -> Answer:
-        found = forecasting.forecast(connection, call.app.id, to, wish, pacing)
+        with asking(connection, rule_seconds(to, settings.rule_timeout_seconds), of_all=False):
+            found = forecasting.forecast(connection, call.app.id, to, wish, pacing)
         starts_at = max(body.send_at or utc_now(), utc_now())
         return Answer(_document(found, pacing, starts_at, body.ttl_seconds))
 
@@ -197,6 +216,8 @@ def _credentials(laps: Sequence[Lap]) -> list[CredentialForecast]:
             seconds=round(lap.estimate.seconds, 3),
             limited_by=lap.estimate.limited_by,
             held_by=lap.way.held_by,
+            held_words=lap.way.held_words,
+            held_platforms=list(lap.way.held_platforms) if lap.way.held_platforms else None,
         )
         for lap in laps
     ]

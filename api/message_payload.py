@@ -1,6 +1,7 @@
 """What callers send about messages, as strict types."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -82,6 +83,11 @@ def describe_one(schema: dict[str, Any]) -> None:
     describe_without_null(schema, *schema["properties"])
 
 
+def _describe_some(schema: dict[str, Any]) -> None:
+    schema["minProperties"] = 1
+    describe_without_null(schema, *schema["properties"])
+
+
 def check_one(audience: Payload, words: str) -> None:
     """Raise `ValueError` unless exactly one field is given."""
     given = audience.model_fields_set
@@ -89,26 +95,55 @@ def check_one(audience: Payload, words: str) -> None:
         raise ValueError(words)
 
 
+class Exclusion(Payload):
+    """Who does not get it, whatever else is said: a segment, people, or both."""
+
+    segment: PublicId | None = None
+    people: PeopleList | None = None
+
+    model_config = ConfigDict(json_schema_extra=_describe_some)
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        given = self.model_fields_set
+        if not given or any(getattr(self, name) is None for name in given):
+            raise ValueError("name a segment, people or both")
+        return self
+
+
 class Audience(Payload):
-    """Who gets it: exactly one of people, devices, tokens and all."""
+    """Who gets it: exactly one of people, devices, tokens, segment and all."""
 
     people: PeopleList | None = None
     devices: DeviceList | None = None
     tokens: Annotated[list[Token], _SOME] | None = None
+    segment: PublicId | None = None
     all: Literal[True] | None = None
 
     model_config = ConfigDict(json_schema_extra=describe_one)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        check_one(self, "name exactly one of people, devices, tokens and all")
+        check_one(self, "name exactly one of people, devices, tokens, segment and all")
         return self
+
+
+def whom(to: Payload, exclude: Exclusion | None) -> dict[str, Any]:
+    """Return an audience and who stays out of it, for `campaigns.audience`."""
+    left_out = {} if exclude is None else {"exclude": exclude.model_dump(exclude_none=True)}
+    return {**to.model_dump(exclude_none=True), **left_out}
+
+
+def rule_seconds(to: Mapping[str, Any], limit: float) -> float:
+    """Return how long an audience may take: only rules have a limit, 0 is none."""
+    return limit if "segment" in {*to, *to.get("exclude", ())} else 0.0
 
 
 class MessagePayload(Payload):
     """A message to send."""
 
     to: Audience
+    exclude: Exclusion | None = None
     content: Content
     lane: Literal["transactional", "campaign"] = "transactional"
     type: Literal["push"] = "push"

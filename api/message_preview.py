@@ -10,10 +10,20 @@ from starlette.responses import Response
 from api.answers import Answer
 from api.batches import FieldProblem
 from api.calls import Call, MessageSendCall
-from api.device_work import unknown_person
+from api.device_documents import unknown_person
 from api.errors import ForbiddenScopeError
 from api.fields import Document, ExternalId, Payload
-from api.message_payload import Content, DeviceList, PeopleList, check_one, describe_one
+from api.message_payload import (
+    Content,
+    DeviceList,
+    Exclusion,
+    PeopleList,
+    PublicId,
+    check_one,
+    describe_one,
+    rule_seconds,
+    whom,
+)
 from api.openapi import answers, problems
 from api.route import DoorRoute
 from campaigns import audience
@@ -22,6 +32,7 @@ from core.clock import utc_now
 from core.errors import InvalidPayloadError
 from segments.people import repository as people
 from segments.people.person import Person
+from segments.rules.timing import asking
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=DoorRoute)
 _REQUEST: dict[str, Any] = {
@@ -106,17 +117,18 @@ class PreviewDocument(Document):
 
 
 class CountedAudience(Payload):
-    """Whom to count: exactly one of people, devices and all."""
+    """Whom to count: exactly one of people, devices, segment and all."""
 
     people: PeopleList | None = None
     devices: DeviceList | None = None
+    segment: PublicId | None = None
     all: Literal[True] | None = None
 
     model_config = ConfigDict(json_schema_extra=describe_one)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        check_one(self, "name exactly one of people, devices and all")
+        check_one(self, "name exactly one of people, devices, segment and all")
         return self
 
 
@@ -124,6 +136,7 @@ class CountPayload(Payload):
     """An audience to count."""
 
     to: CountedAudience
+    exclude: Exclusion | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": {"all": True}}]})
 
@@ -167,8 +180,10 @@ def count_audience(call: MessageSendCall, body: CountPayload) -> Response:
     """Count exactly whom a message would target if it were cut now. Nothing is stored."""
 
     def work(connection: Connection) -> Answer:
-        to = body.to.model_dump(exclude_none=True)
-        found = audience.count(connection, call.app.id, to)
+        to = whom(body.to, body.exclude)
+        seconds = rule_seconds(to, call.services.settings.rule_timeout_seconds)
+        with asking(connection, seconds, of_all=False):
+            found = audience.count(connection, call.app.id, to)
         suppressed = {reason: number for reason, number in found.items() if reason is not None}
         return Answer(
             CountDocument(

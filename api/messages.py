@@ -21,13 +21,13 @@ from api.message_document import (
     MessagePage,
     to_document,
 )
-from api.message_payload import MessagePayload, PublicId
+from api.message_payload import MessagePayload, PublicId, whom
 from api.openapi import answers, problems, unchanged
 from api.route import DoorRoute
 from campaigns import sending
 from delivery.messages import progress, repository, service
 from delivery.messages.message import Delivery, Message
-from segments.people.repository import find_by_ids
+from segments.people.repository import names_of
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=DoorRoute)
 StateFilter = Literal["accepted", "gone", "rejected", "expired", "unknown", "suppressed"]
@@ -48,12 +48,12 @@ def _document(connection: Connection, message: Message) -> MessageDocument:
 def send_message(call: MessageSendCall, body: MessagePayload) -> Response:
     """Accept a message for sending. 202 means that it is stored and will be sent.
 
-    `targeted` is null while a message for everybody, or for later, is not cut yet.
+    `targeted` is null while a message for everybody, for a segment or for later is not cut yet.
     """
     planned: list[Message] = []
 
     def work(connection: Connection) -> Answer:
-        to = body.to.model_dump(exclude_none=True)
+        to = whom(body.to, body.exclude)
         size = call.services.settings.chunk_size
         message = sending.plan(connection, call.app.id, to, body.to_new(), size)
         planned[:] = [message]
@@ -140,12 +140,11 @@ def list_deliveries(
 def _documents(
     connection: Connection, app_id: int, found: Sequence[Delivery]
 ) -> list[DeliveryDocument]:
-    ids = sorted({one.person_id for one in found if one.person_id is not None})
-    names = {person.id: person.external_id for person in find_by_ids(connection, app_id, ids)}
+    names = names_of(connection, app_id, {one.person_id for one in found})
     same = ("device", "state", "reason", "gateway", "attempt", "at")
     return [
         DeliveryDocument(
-            person=names.get(one.person_id) if one.person_id is not None else None,
+            person=names.get(one.person_id),
             **{name: getattr(one, name) for name in same},
         )
         for one in found

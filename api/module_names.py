@@ -7,21 +7,40 @@ from core.errors import SettingsError
 MODULE_NAMES = (
     "apps",
     "credentials",
+    "credential_standing",
     "keys",
     "kill_switches",
     "messages",
     "message_control",
     "message_forecast",
     "message_preview",
+    "device_hygiene",
+    "registrations",
     "devices",
+    "events",
     "imports",
     "device_lookup",
     "deliveries",
     "dead_letters",
     "stats",
+    "attributes",
+    "segments",
+    "segment_answers",
+    "segment_export",
+    "segment_watches",
+    "suppressions",
+    "lists",
+    "identity",
+    "merges",
     "person_messages",
+    "person_events",
+    "person_history",
+    "person_consents",
     "people",
 )
+
+# What the ingest process serves: the doors that write in groups.
+INGEST_MODULES = ("events", "registrations")
 
 
 def chosen_modules(text: str) -> list[str]:

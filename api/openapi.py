@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from segments.rules.schema import RULE, rule_schemas
+
 _TITLES = {
     400: "The request can not be read",
     401: "No key, or not a living one",
@@ -44,6 +46,8 @@ _PROBLEM = {
         },
     },
 }
+# Where a payload holds a rule; its schema is too large to stand in each of them.
+RULE_HERE = {"type": "object", "x-rule": True}
 _ALWAYS = (400, 401, 403, 404, 413, 415, 422, 503)
 
 
@@ -75,11 +79,29 @@ class DescribedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         description = super().openapi()
+        if RULE in description.get("components", {}).get("schemas", {}):
+            return description
         for router in self.described:
             for route in router.routes:
                 if isinstance(route, APIRoute):
                     _put_examples(description["paths"], route)
+        if _refer_to_rules(description):
+            description["components"]["schemas"] |= rule_schemas()
         return description
+
+
+def _refer_to_rules(value: Any) -> bool:
+    """Put a reference to the schema of rules wherever one may stand; tell whether one does."""
+    found = False
+    inside = value.values() if isinstance(value, dict) else value
+    for one in inside if isinstance(value, dict | list) else ():
+        if isinstance(one, dict) and "x-rule" in one:
+            one.clear()
+            one["$ref"] = f"#/components/schemas/{RULE}"
+            found = True
+        else:
+            found = _refer_to_rules(one) or found
+    return found
 
 
 def _put_examples(paths: dict[str, Any], route: APIRoute) -> None:

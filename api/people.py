@@ -4,21 +4,36 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.answers import Answer
 from api.batches import BATCH_LIMIT, BatchDocument, Done, answer_batch, parse_items
-from api.calls import PeopleReadCall, PeopleWriteCall
+from api.calls import Call, PeopleReadCall, PeopleWriteCall
 from api.conditions import IF_MATCH, IF_NONE_MATCH, ONCE
+from api.consent_bodies import ConsentPayload
 from api.etags import require_match
-from api.fields import FIRST_PAGE, Cursor, Document, ExternalId, Limit, Page, Payload
+from api.fields import (
+    FIRST_PAGE,
+    Cursor,
+    Document,
+    ExternalId,
+    Limit,
+    Page,
+    Payload,
+)
 from api.idempotency import run_once
 from api.openapi import answers, problems, unchanged
 from api.places import Country, Locale, TimeZone
 from api.route import DoorRoute
 from core.errors import FieldError, InvalidPayloadError
+from segments.attributes.service import admit
 from segments.people import repository, service
 from segments.people.person import ATTRIBUTES_LIMIT_BYTES, Person, PersonChange
 from segments.people.service import Written
@@ -31,7 +46,7 @@ _CHANGE: dict[str, Any] = {
     "time_zone": "Europe/London",
     "country": "GB",
 }
-_PERSON: dict[str, Any] = {
+PERSON: dict[str, Any] = {
     **_CHANGE,
     "external_id": "customer-1815",
     "attributes": {"first_name": "Ada", "orders": 3},
@@ -47,7 +62,7 @@ TOO_LARGE = FieldError(
     "/attributes", "too_long", f"All attributes together may have {ATTRIBUTES_LIMIT_BYTES} bytes."
 )
 _AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-_PathId = Annotated[ExternalId, Path(description="The id of the person in your own system.")]
+PathId = Annotated[ExternalId, Path(description="The id of the person in your own system.")]
 
 
 class PersonPayload(Payload):
@@ -63,6 +78,10 @@ class PersonPayload(Payload):
     locale: Locale | None = None
     time_zone: TimeZone | None = None
     country: Country | None = None
+    consents: Annotated[
+        # Written out, as the schema of an item stands alone in the one of a batch.
+        ConsentPayload, WithJsonSchema(ConsentPayload.model_json_schema())
+    ] = ConsentPayload()
 
     model_config = ConfigDict(json_schema_extra={"examples": [_CHANGE]})
 
@@ -124,7 +143,8 @@ def to_document(person: Person) -> PersonDocument:
 def to_change(external_id: str, body: PersonPayload) -> PersonChange:
     """Return what `body` wants to change about a person."""
     given = body.model_dump(include={"locale", "time_zone", "country"}, exclude_unset=True)
-    return PersonChange(external_id, body.attributes, given)
+    consents = body.consents.model_dump(exclude_unset=True)
+    return PersonChange(external_id, body.attributes, given, consents)
 
 
 @router.put(
@@ -132,22 +152,23 @@ def to_change(external_id: str, body: PersonPayload) -> PersonChange:
     response_model=PersonDocument,
     dependencies=[IF_MATCH],
     responses={
-        **answers(_PERSON),
+        **answers(PERSON),
         201: {
-            **answers(_PERSON, status=201, description="Created")[201],
+            **answers(PERSON, status=201, description="Created")[201],
             "model": PersonDocument,
         },
         **problems(401, 403, 412),
     },
 )
-def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload) -> Response:
+def put_person(call: PeopleWriteCall, external_id: PathId, body: PersonPayload) -> Response:
     """Create a person (201) or merge into one who exists (200)."""
 
     def work(connection: Connection) -> Answer:
+        change = to_change(external_id, body)
+        _require_admitted(connection, call, change)
         if call.if_match is not None:
             present = repository.find(connection, call.app.id, external_id, lock=True)
             require_match(call.if_match, to_document(present) if present else None)
-        change = to_change(external_id, body)
         written = service.write(connection, call.app.id, [change])[external_id]
         if written is Written.TOO_LARGE:
             raise InvalidPayloadError(fields=(TOO_LARGE,))
@@ -155,6 +176,13 @@ def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload)
         return Answer(to_document(person), status=201 if written is Written.CREATED else 200)
 
     return call.answer(work)
+
+
+def _require_admitted(connection: Connection, call: Call, change: PersonChange) -> None:
+    limit = call.services.settings.attribute_names_limit
+    faults = admit(connection, call.app.id, {0: change}, names_limit=limit)
+    if faults:
+        raise InvalidPayloadError(fields=tuple(faults[0]))
 
 
 @router.post(
@@ -167,13 +195,17 @@ def put_person(call: PeopleWriteCall, external_id: _PathId, body: PersonPayload)
 def put_people(call: PeopleWriteCall, body: PeoplePayload) -> Response:
     """Create or merge up to 1,000 people. A bad item never fails the others."""
     parsed = parse_items(PersonItem, body.people)
-    changes = [to_change(item.external_id, item) for item in parsed.items.values()]
+    changes = {index: to_change(item.external_id, item) for index, item in parsed.items.items()}
 
     def work(connection: Connection) -> Answer:
-        written = service.write(connection, call.app.id, changes)
+        limit = call.services.settings.attribute_names_limit
+        refused = admit(connection, call.app.id, changes, names_limit=limit)
+        good = {index: change for index, change in changes.items() if index not in refused}
+        written = service.write(connection, call.app.id, list(good.values()))
         done: dict[int, Done] = {}
-        faults = dict(parsed.faults)
-        for index, item in parsed.items.items():
+        faults = {**parsed.faults, **refused}
+        for index in good:
+            item = parsed.items[index]
             if written[item.external_id] is Written.TOO_LARGE:
                 faults[index] = [TOO_LARGE]
             else:
@@ -187,7 +219,7 @@ def put_people(call: PeopleWriteCall, body: PeoplePayload) -> Response:
 @router.get(
     "",
     response_model=PeoplePage,
-    responses={**answers({"next_cursor": None, "data": [_PERSON]}), **problems(401, 403)},
+    responses={**answers({"next_cursor": None, "data": [PERSON]}), **problems(401, 403)},
 )
 def list_people(
     call: PeopleReadCall,
@@ -208,9 +240,9 @@ def list_people(
     "/{external_id:path}",
     response_model=PersonDocument,
     dependencies=[IF_NONE_MATCH],
-    responses={**answers(_PERSON), **unchanged(), **problems(401, 403, 404)},
+    responses={**answers(PERSON), **unchanged(), **problems(401, 403, 404)},
 )
-def read_person(call: PeopleReadCall, external_id: _PathId) -> Response:
+def read_person(call: PeopleReadCall, external_id: PathId) -> Response:
     """Read one person."""
     return call.answer(
         lambda connection: Answer(to_document(service.get(connection, call.app.id, external_id)))

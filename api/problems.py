@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents: what every answer that is not 2xx looks like."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,7 +20,8 @@ from api.errors import (
     status_of,
 )
 from api.json_body import pointer_step
-from core.errors import CarillonError, FieldError, InvalidPayloadError, UnavailableError
+from api.outages import perhaps_done
+from core.errors import CarillonError, FieldError, InvalidPayloadError
 
 _LOGGER = logging.getLogger(__name__)
 _ERROR_LIMIT = 100
@@ -82,17 +83,19 @@ def answer_problem(request: Request, error: CarillonError) -> Response:
 
 def install_handlers(app: FastAPI) -> None:
     """Make `app` answer every error it can name with a problem document."""
-    handlers: dict[type[Exception], Callable[[Any], CarillonError]] = {
-        CarillonError: _as_it_is,
-        RequestValidationError: _from_validation,
-        HTTPException: _from_http,
-        database_errors.TimeoutError: _from_database_away,
-        database_errors.OperationalError: _from_database_away,
-        database_errors.InterfaceError: _from_database_away,
-        database_errors.DataError: _from_data_error,
-    }
-    for kind, translate in handlers.items():
+    for kind, translate in _NAMED.items():
         app.add_exception_handler(kind, _handler(translate))
+
+
+def named_error(error: Exception) -> CarillonError | None:
+    """Return an error of any kind as ours; None when it has no name."""
+    translate = next((_NAMED[kind] for kind in type(error).__mro__ if kind in _NAMED), None)
+    if translate is None:
+        return None
+    named = translate(error)
+    if named is not error:
+        named.__cause__ = error
+    return named
 
 
 def _handler(translate: Callable[[Any], CarillonError]) -> Callable[[Request, Any], Response]:
@@ -120,14 +123,6 @@ def _from_http(error: HTTPException) -> CarillonError:
     return BadRequestError() if error.status_code < 500 else InternalError()
 
 
-def _from_database_away(_error: Exception) -> CarillonError:
-    # When only the answer to a COMMIT was lost, it was done.
-    return UnavailableError(
-        "The database does not answer. What was asked for may have been done or not: to repeat it "
-        "with the same Idempotency-Key is safe."
-    )
-
-
 def _from_data_error(_error: Exception) -> CarillonError:
     return InvalidPayloadError("A value does not fit the database.")
 
@@ -136,6 +131,17 @@ def _from_validation(error: RequestValidationError) -> CarillonError:
     return InvalidPayloadError(
         fields=tuple(to_field_error(item, error.body) for item in error.errors())
     )
+
+
+_NAMED: Mapping[type[Exception], Callable[[Any], CarillonError]] = {
+    CarillonError: _as_it_is,
+    RequestValidationError: _from_validation,
+    HTTPException: _from_http,
+    database_errors.TimeoutError: perhaps_done,
+    database_errors.OperationalError: perhaps_done,
+    database_errors.InterfaceError: perhaps_done,
+    database_errors.DataError: _from_data_error,
+}
 
 
 def to_field_error(item: Any, body: Any) -> FieldError:

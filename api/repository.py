@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from api.principal import OPERATOR
 from api.tables import api_key, audit, idempotency
+from core.database import rows
 from delivery.tables import app
 
 
@@ -130,16 +131,18 @@ def find_key(connection: Connection, app_id: int, public_id: str) -> KeyRow | No
     return KeyRow(*row) if row else None
 
 
-def expire_key(connection: Connection, key_id: int, overlap_seconds: int) -> datetime | None:
-    """Let a key live for `overlap_seconds` more, or less if it expires before; return its end."""
+def expire_rotated(connection: Connection, key_id: int, overlap_seconds: int) -> bool:
+    """Let a key live for `overlap_seconds` more, or less if it expires before.
+
+    False, and nothing is changed, when it was rotated already.
+    """
     end = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, overlap_seconds)
-    expires_at: datetime | None = connection.scalar(
+    changed = connection.execute(
         sa.update(api_key)
-        .where(api_key.c.id == key_id)
-        .values(expires_at=sa.func.least(end, api_key.c.expires_at))
-        .returning(api_key.c.expires_at)
+        .where(api_key.c.id == key_id, api_key.c.rotated_at.is_(None))
+        .values(expires_at=sa.func.least(end, api_key.c.expires_at), rotated_at=sa.func.now())
     )
-    return expires_at
+    return changed.rowcount == 1
 
 
 def revoke_key(connection: Connection, key_id: int) -> None:
@@ -164,35 +167,52 @@ class StoredAnswer:
     answer: bytes
 
 
-def try_lock(connection: Connection, number: int) -> bool:
-    """Take the transaction's advisory lock on `number` unless somebody else holds it."""
-    return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(number))))
+def try_locks(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Take the transaction's advisory locks on `numbers`; return those nobody else holds."""
+    found = rows(
+        connection,
+        """SELECT number, pg_try_advisory_xact_lock(number) AS is_ours
+           FROM unnest(CAST(:numbers AS int8[])) AS wanted(number)""",
+        numbers=list(numbers),
+    )
+    return {row.number for row in found if row.is_ours}
 
 
-def find_answer(
-    connection: Connection, app_id: int, key_hash: bytes, hours: int
-) -> StoredAnswer | None:
-    """Return the answer stored under a key within the last `hours`."""
-    oldest = sa.func.now() - sa.func.make_interval(0, 0, 0, 0, hours)
-    row = connection.execute(
-        sa.select(idempotency.c.body_hash, idempotency.c.status, idempotency.c.answer).where(
-            idempotency.c.app_id == app_id,
-            idempotency.c.key_hash == key_hash,
-            idempotency.c.created_at > oldest,
-        )
-    ).first()
-    return StoredAnswer(*row) if row else None
+def find_answers(
+    connection: Connection, app_id: int, key_hashes: Sequence[bytes], hours: int
+) -> dict[bytes, StoredAnswer]:
+    """Return the answers stored within the last `hours`, by their keys."""
+    found = rows(
+        connection,
+        """SELECT key_hash, body_hash, status, answer FROM idempotency
+           WHERE app_id = :app_id AND key_hash = ANY(CAST(:keys AS bytea[]))
+             AND created_at > now() - make_interval(hours => :hours)""",
+        app_id=app_id,
+        keys=list(key_hashes),
+        hours=hours,
+    )
+    return {row.key_hash: StoredAnswer(*row[1:]) for row in found}
 
 
-def store_answer(
-    connection: Connection, app_id: int, key_hash: bytes, stored: StoredAnswer
+def store_answers(
+    connection: Connection, app_id: int, answers: Mapping[bytes, StoredAnswer]
 ) -> None:
-    """Store an answer, in the place of one that has become too old to count."""
-    values = {"body_hash": stored.body_hash, "status": stored.status, "answer": stored.answer}
-    statement = insert(idempotency).values(app_id=app_id, key_hash=key_hash, **values)
+    """Store answers by their keys, in the place of those that have become too old to count."""
+    values = [
+        {
+            "app_id": app_id,
+            "key_hash": key_hash,
+            "body_hash": one.body_hash,
+            "status": one.status,
+            "answer": one.answer,
+        }
+        for key_hash, one in sorted(answers.items())
+    ]
+    statement = insert(idempotency).values(values)
+    replaced = {name: statement.excluded[name] for name in ("body_hash", "status", "answer")}
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["app_id", "key_hash"], set_={**values, "created_at": sa.func.now()}
+            index_elements=["app_id", "key_hash"], set_={**replaced, "created_at": sa.func.now()}
         )
     )
 

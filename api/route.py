@@ -1,7 +1,9 @@
 """The route class of every protected door: who first, then the body, then the work."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from itertools import islice
+from typing import Any, get_args, get_origin
 
 from fastapi import params
 from fastapi.dependencies.utils import get_flat_params
@@ -19,6 +21,7 @@ from api.packing import Unpacker
 from core.errors import FieldError, InvalidPayloadError, NotFoundError
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_FAULT_LIMIT = 100
 
 
 class JsonRequest(Request):
@@ -52,10 +55,10 @@ class DoorRoute(APIRoute):
                 # No id holds it, and PostgreSQL could not even be asked.
                 raise NotFoundError
             request.state.principal = await run_in_threadpool(authenticate, services, request)
-            _check_query(request, known)
+            check_query(request, known)
             request.state.raw_body = b""
             if takes_body:
-                body = await _read(request, services.settings.max_body_bytes)
+                body = await read_body(request, services.settings.max_body_bytes)
                 request.state.raw_body = body
                 request = JsonRequest(request, body, parse_json(body) if body else None)
             return answer_unchanged(request, await handle(request))
@@ -63,23 +66,47 @@ class DoorRoute(APIRoute):
         return guarded
 
 
-def _query_names(route: APIRoute) -> frozenset[str]:
+def _query_names(route: APIRoute) -> dict[str, bool]:
+    """Return the parameters of a query, and of each whether it may come more than once."""
     elsewhere = (params.Header, params.Path, params.Cookie)
-    fields = get_flat_params(route.dependant)
-    return frozenset(field.alias for field in fields if not isinstance(field.field_info, elsewhere))
+    return {
+        field.alias: _is_list(field.field_info.annotation)
+        for field in get_flat_params(route.dependant)
+        if not isinstance(field.field_info, elsewhere)
+    }
 
 
-def _check_query(request: Request, known: frozenset[str]) -> None:
-    """Refuse what is no parameter here: a misspelt filter must not look as if it worked."""
-    unknown = dict.fromkeys(name for name in request.query_params if name not in known)
-    if unknown:
-        words = f"There is no such parameter here; there are: {', '.join(sorted(known)) or 'none'}."
-        raise InvalidPayloadError(
-            fields=tuple(FieldError(f"query:{name}", "unknown_field", words) for name in unknown)
-        )
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
-async def _read(request: Request, limit: int) -> bytes:
+def check_query(request: Request, known: Mapping[str, bool]) -> None:
+    """Refuse what is no parameter here, comes twice, or no store holds.
+
+    A misspelt filter must not look as if it worked, nor must the one of two that is passed over.
+    """
+    faults = tuple(islice(_query_faults(request, known), _FAULT_LIMIT))
+    if faults:
+        raise InvalidPayloadError(fields=faults)
+
+
+def _query_faults(request: Request, known: Mapping[str, bool]) -> Iterator[FieldError]:
+    there_are = f"There is no such parameter here; there are: {', '.join(sorted(known)) or 'none'}."
+    given = request.query_params.multi_items()
+    with_nul = {name for name, value in given if "\0" in value}
+    for name, count in Counter(name for name, _ in given).items():
+        pointer = f"query:{name}"
+        if name not in known:
+            yield FieldError(pointer, "unknown_field", there_are)
+        elif count > 1 and not known[name]:
+            yield FieldError(pointer, "repeated", f"It is given {count} times; give it once.")
+        elif name in with_nul:
+            words = "The text holds U+0000, which can not be stored."
+            yield FieldError(pointer, "nul_character", words)
+
+
+async def read_body(request: Request, limit: int, *, is_json: bool = True) -> bytes:
+    """Return the body, unpacked; raise when it is too large, or should be and is no JSON."""
     _check_length(request, limit)
     unpacker = _unpacker(request, limit)
     chunks: list[bytes] = []
@@ -90,7 +117,8 @@ async def _read(request: Request, limit: int) -> bytes:
             raise BodyTooLargeError(f"The limit is {limit} bytes.")
         chunks.append(unpacker.feed(chunk) if unpacker else chunk)
     if size:
-        _check_media_type(request)
+        if is_json:
+            _check_media_type(request)
         if unpacker:
             unpacker.end()
     return b"".join(chunks)

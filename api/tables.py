@@ -37,6 +37,7 @@ api_key = Table(
     Column("last_used_at", _MOMENT),
     Column("expires_at", _MOMENT),
     Column("revoked_at", _MOMENT),
+    Column("rotated_at", _MOMENT),  # when it got its one successor
     Index("api_key_app_idx", "app_id"),
 )
 

@@ -18,7 +18,7 @@ from types import FrameType
 from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import Engine as Database
 
-from api.duties import Duties
+from api.duties import Duties, guard_rules
 from api.imports.duty import ImportDuty
 from api.nudge_consumer import NudgeConsumer
 from campaigns.preparer import TemplatePreparer
@@ -128,6 +128,7 @@ def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
         in_doubt_limit=settings.in_doubt_limit,
         window_size=settings.window_size,
         stop_seconds=settings.request_timeout_seconds + _STOP_MARGIN_SECONDS,
+        guard=guard_rules(settings),
         max_chunks=64 if many else 16,
         claim_batch=32 if many else 4,
     )

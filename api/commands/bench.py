@@ -12,7 +12,9 @@ from core.errors import CarillonError
 
 BENCHMARKS: Mapping[str, str] = {
     "campaign": "a personal campaign from one call to its last recorded outcome",
+    "ingest": "events and registrations taken over HTTP, each durable when it is answered",
     "pacing": "whether a campaign uses its quota whole and never exceeds it",
+    "segments": "exact counts, waterfalls and audiences of rules among many people and events",
     "send": "what a push costs its sender: ours, aioapns, firebase-admin and libcurl",
     "soak": "whether the sender knows what became of every push while connections die",
     "transactional": "from the call of a push to the gateway, idle and beside a campaign",

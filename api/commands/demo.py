@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=count, help="how many devices (three for two people)")
     parser.add_argument("--api-port", type=port, default=8000, help="taken if it is free")
     parser.add_argument("--console-port", type=port, default=8501, help="taken if it is free")
+    parser.add_argument("--ingest-port", type=port, default=8010, help="taken if it is free")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 choose_port(args.api_port),
                 choose_port(args.console_port),
                 sandbox_settings(address),
+                choose_port(args.ingest_port),
             )
             supervisor.start(application(platform))
             return _perform(args, platform, address, (supervisor, pair))

@@ -1,4 +1,4 @@
-"""`./carillon import people FILE`: people and devices from CSV or JSONL, beside a running `up`."""
+"""`./carillon import people FILE`: people, devices, events of a file, beside a running `up`."""
 
 import argparse
 from pathlib import Path
@@ -40,8 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--unmapped",
-        choices=["attributes", "ignore", "refuse"],
-        help="what becomes of other columns (people: attributes, devices: refuse)",
+        choices=["attributes", "properties", "ignore", "refuse"],
+        help="what becomes of other columns (people: attributes, events: properties, devices: "
+        "refuse)",
     )
     parser.add_argument(
         "--empty", choices=["keep", "clear"], default="keep", help="what an empty cell means (keep)"

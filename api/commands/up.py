@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `up`."""
     parser.add_argument("--api-port", type=port, default=8000, help="taken if it is free")
     parser.add_argument("--console-port", type=port, default=8501, help="taken if it is free")
+    parser.add_argument("--ingest-port", type=port, default=8010, help="taken if it is free")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +37,11 @@ def run(args: argparse.Namespace) -> int:
     with claimed(folder) as book, _servers(settings, book) as (urls, pair):
         migrate(urls.database_url)
         platform = Platform(
-            urls, folder, choose_port(args.api_port), choose_port(args.console_port)
+            urls,
+            folder,
+            choose_port(args.api_port),
+            choose_port(args.console_port),
+            ingest_port=choose_port(args.ingest_port),
         )
         with supervised(book, cwd=ROOT, say=say_on_stderr) as supervisor:
             supervisor.start(application(platform))
@@ -86,6 +91,7 @@ def _stay(supervisor: Supervisor, pair: Pair | None) -> None:
 def _words(platform: Platform) -> str:
     return (
         f"API      {platform.api_url}   (try it at {platform.api_url}/docs)\n"
+        f"Ingest   {platform.ingest_url}   (events, registrations and heartbeats)\n"
         f"Console  {platform.console_url}\n"
         f"Data     {_short(platform.folder)}   (logs in {_short(platform.folder / 'logs')})\n"
         "Make a key with ./carillon app create NAME. Ctrl-C stops everything."

@@ -64,8 +64,8 @@ class UploadQuery(BaseModel):
     unmapped: Annotated[
         Unmapped | None,
         Query(
-            description="What other columns become: of people attributes, of devices they are "
-            "refused."
+            description="What other columns become: of people attributes, of events properties, of "
+            "devices they are refused."
         ),
     ] = None
     empty: Annotated[Empty, Query(description="Whether an empty cell of CSV clears.")] = "keep"

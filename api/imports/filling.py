@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from api.imports.errors import InvalidMappingError
-from api.imports.mapping import ATTRIBUTES, ColumnMap, Target
+from api.imports.mapping import ColumnMap, Target
 from api.imports.record import LineFault, Record
 from api.imports.values import UnfitError
 
@@ -26,7 +26,6 @@ class CellFiller:
     def fill(self, line: int, cells: Sequence[str]) -> Record:
         """Return the record of these cells. An empty cell says nothing, or clears."""
         payload: dict[str, Any] = {}
-        attributes: dict[str, Any] = {}
         faults: list[LineFault] = []
         for index, field, attribute, convert in self._plan:
             value: Any = cells[index]
@@ -43,11 +42,9 @@ class CellFiller:
             if attribute is None:
                 payload[field] = value
             else:
-                attributes[attribute] = value
+                payload.setdefault(field, {})[attribute] = value
         if faults:
             return Record(line, None, tuple(faults))
-        if attributes:
-            payload[ATTRIBUTES] = attributes
         return Record(line, payload)
 
     def _fault(self, index: int, field: str, attribute: str | None, error: UnfitError) -> LineFault:
@@ -56,13 +53,13 @@ class CellFiller:
 
 
 def fill_object(line: int, found: Mapping[str, Any], columns: ColumnMap) -> Record:
-    """Return the record of a JSON object. Its `attributes` are taken as they are."""
+    """Return the record of a JSON object. Its open field is taken as it is."""
     payload: dict[str, Any] = {}
     named: dict[str, Any] = {}
     faults: list[LineFault] = []
     for key, value in found.items():
-        if key == ATTRIBUTES and columns.rules.has_attributes and key not in columns.given:
-            payload[ATTRIBUTES] = value
+        if key == columns.rules.open and key not in columns.given:
+            payload[key] = value
             continue
         try:
             target = columns.target_of(key)
@@ -80,17 +77,19 @@ def fill_object(line: int, found: Mapping[str, Any], columns: ColumnMap) -> Reco
             faults.append(LineFault(target.pointer, key, "invalid_value", str(error)))
     if faults:
         return Record(line, None, tuple(faults))
-    return Record(line, _with_attributes(payload, named))
+    return Record(line, _with_named(payload, columns.rules.open, named))
 
 
 def _convert(target: Target, value: Any) -> Any:
     return value if target.convert is None or value is None else target.convert(value)
 
 
-def _with_attributes(payload: dict[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    listed = payload.get(ATTRIBUTES, {})
-    if named and isinstance(listed, dict):
-        payload[ATTRIBUTES] = {**listed, **named}
+def _with_named(
+    payload: dict[str, Any], field: str | None, named: Mapping[str, Any]
+) -> dict[str, Any]:
+    listed = payload.get(field, {}) if field else None
+    if field and named and isinstance(listed, dict):
+        payload[field] = {**listed, **named}
     return payload
 
 

@@ -45,7 +45,8 @@ class JsonReader:
             return _bad(line, "too_long", too_long(line.number))
         try:
             # An object that is cut off ends in its own line, not at the beginning of the next.
-            found = parse_json(line.data.removeprefix(BYTE_ORDER_MARK).rstrip(_NEWLINE))
+            text = line.data.removeprefix(BYTE_ORDER_MARK).rstrip(_NEWLINE)
+            found = parse_json(text, is_unique=True)
         except MalformedJsonError as error:
             if isinstance(error.__cause__, UnicodeDecodeError):
                 place = error.__cause__.start + 1

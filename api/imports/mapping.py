@@ -4,34 +4,47 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from api.imports.errors import InvalidMappingError
 from api.imports.record import ImportOptions, Unmapped
 from api.imports.values import CONVERTERS, Convert
 from api.json_body import is_storable, pointer_step
+from segments.consents.consent import ConsentKind
 
 IGNORE = "ignore"
-ATTRIBUTES = "attributes"
-_PREFIX = "attributes."
+REFUSE = "refuse"
+# Columns that say yes or no, each to one kind of consent.
+CONSENTS: Mapping[str, ConsentKind] = MappingProxyType(
+    {f"consent_{kind}": kind for kind in ConsentKind}
+)
+_CONVERTED = {"at": CONVERTERS["time"], **dict.fromkeys(CONSENTS, CONVERTERS["bool"])}
 _LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class KindRules:
-    """What one kind of import has: plain fields, those it can not do without, attributes."""
+    """What one kind of import has: plain fields, and those a file can not do without.
+
+    Of `one_of`, where it names some, a file needs one at least. `open` is the object that holds
+    names of the caller's own, None where there is none. `clears` is whether what is known can be
+    cleared.
+    """
 
     fields: tuple[str, ...]
     required: tuple[str, ...]
-    has_attributes: bool
+    open: Literal["attributes", "properties"] | None
     unmapped: Unmapped
+    one_of: tuple[str, ...] = ()
+    clears: bool = True
 
 
 RULES: Mapping[str, KindRules] = MappingProxyType(
     {
         "people": KindRules(
-            ("external_id", "locale", "time_zone", "country"),
+            ("external_id", "locale", "time_zone", "country", "consents", *CONSENTS),
             ("external_id",),
-            has_attributes=True,
+            open="attributes",
             unmapped="attributes",
         ),
         "devices": KindRules(
@@ -41,8 +54,16 @@ RULES: Mapping[str, KindRules] = MappingProxyType(
                 *("locale", "time_zone", "last_seen_at"),
             ),
             ("installation_id", "provider", "platform"),
-            has_attributes=False,
+            open=None,
             unmapped="refuse",
+        ),
+        "events": KindRules(
+            ("uuid", "name", "person", "anonymous_id", "at"),
+            ("name", "at"),
+            open="properties",
+            unmapped="properties",
+            one_of=("person", "anonymous_id"),
+            clears=False,
         ),
     }
 )
@@ -50,7 +71,7 @@ RULES: Mapping[str, KindRules] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a value goes: a field, or with `attribute` an attribute of that name."""
+    """Where a value goes: a field, or with `attribute` what has that name in an open field."""
 
     field: str
     attribute: str | None = None
@@ -59,7 +80,7 @@ class Target:
     @property
     def pointer(self) -> str:
         """Return the place of the value in the item."""
-        steps = [self.field] if self.attribute is None else [ATTRIBUTES, self.attribute]
+        steps = [self.field] if self.attribute is None else [self.field, self.attribute]
         return "".join(map(pointer_step, steps))
 
 
@@ -81,8 +102,8 @@ class ColumnMap:
         target = _parse(self.rules, column)
         if target is not None or self.unmapped == "ignore":
             return target
-        if self.unmapped == "attributes":
-            return Target(ATTRIBUTES, column)
+        if self.unmapped == self.rules.open:
+            return Target(self.unmapped, column)
         raise InvalidMappingError(
             f"The column {column!r} fits no field. Map it, or ignore what is not mapped."
         )
@@ -97,6 +118,8 @@ class ColumnMap:
         twice = {pointer for pointer, count in pointers.items() if count > 1}
         _refuse("Several columns go to {}.", twice, there)
         lacking = {name for name in self.rules.required if f"/{name}" not in pointers}
+        if self.rules.one_of and not any(f"/{name}" in pointers for name in self.rules.one_of):
+            lacking.add(" or ".join(self.rules.one_of))
         _refuse("No column gives {}. Map one, as in COLUMN=FIELD.", lacking, there)
         return found
 
@@ -105,8 +128,15 @@ def map_columns(options: ImportOptions) -> ColumnMap:
     """Return the mapping that `options` ask for; raise `InvalidMappingError`."""
     rules = RULES[options.kind]
     unmapped = options.unmapped or rules.unmapped
-    if unmapped == "attributes" and not rules.has_attributes:
-        raise InvalidMappingError("Devices have no attributes: ignore or refuse other columns.")
+    if unmapped not in {rules.open, IGNORE, REFUSE}:
+        raise InvalidMappingError(
+            f"{options.kind.capitalize()} have no {unmapped}: ignore or refuse other columns."
+        )
+    if options.empty == "clear" and not rules.clears:
+        raise InvalidMappingError(
+            f"An empty cell can clear nothing of {options.kind}, as they are never changed: "
+            "keep is the only choice for empty."
+        )
     given = {column: _require(rules, target) for column, target in options.maps}
     if len(given) < len(options.maps):
         raise InvalidMappingError("A column is mapped twice.")
@@ -126,9 +156,9 @@ def split_map(text: str) -> tuple[str, str]:
 def _require(rules: KindRules, text: str) -> Target | None:
     target = _parse(rules, text)
     if target is None and text != IGNORE:
-        attributes = ", attributes.NAME:TYPE" if rules.has_attributes else ""
+        names = f", {rules.open}.NAME:TYPE" if rules.open else ""
         raise InvalidMappingError(
-            f"There is no target {text!r}. Targets are {', '.join(rules.fields)}{attributes} "
+            f"There is no target {text!r}. Targets are {', '.join(rules.fields)}{names} "
             f"and {IGNORE}; types are {', '.join(CONVERTERS)}."
         )
     return target
@@ -136,13 +166,15 @@ def _require(rules: KindRules, text: str) -> Target | None:
 
 def _parse(rules: KindRules, text: str) -> Target | None:
     if text in rules.fields:
-        return Target(text)
-    if not (rules.has_attributes and text.startswith(_PREFIX)):
+        return Target(text, convert=_CONVERTED.get(text))
+    if rules.open is None or not text.startswith(f"{rules.open}."):
         return None
-    name, colon, kind = text.removeprefix(_PREFIX).rpartition(":")
+    name, colon, kind = text.removeprefix(f"{rules.open}.").rpartition(":")
     if not colon:
         name, kind = kind, "text"
-    return Target(ATTRIBUTES, name, CONVERTERS[kind]) if name and kind in CONVERTERS else None
+    if not name or kind not in CONVERTERS:
+        return None
+    return Target(rules.open, name, CONVERTERS[kind])
 
 
 def _refuse(words: str, names: Iterable[str], there: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from api.imports.errors import UnreadableFileError
-from api.imports.importers import Importer
+from api.imports.importer import Importer
 from api.imports.opening import OpenFile
 from api.imports.record import LineFault, Record
 from core.errors import FieldError, InvalidPayloadError
@@ -147,7 +147,7 @@ def _sort(
         faults[record.line] = record.faults[:_FAULTS_OF_A_LINE]
         return
     try:
-        items.append((record.line, importer.check(record.payload)))
+        items.append((record.line, importer.check(record.line, record.payload)))
     except InvalidPayloadError as error:
         faults[record.line] = named(opened, error.fields)
 

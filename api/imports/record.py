@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-Kind = Literal["people", "devices"]
+Kind = Literal["people", "devices", "events"]
 Format = Literal["csv", "jsonl"]
-Unmapped = Literal["attributes", "ignore", "refuse"]
+Unmapped = Literal["attributes", "properties", "ignore", "refuse"]
 Empty = Literal["keep", "clear"]
 
 

@@ -33,6 +33,7 @@ from api.imports.opening import check_file
 from api.imports.record import ImportOptions
 from api.imports.storage import Storage, open_storage
 from api.imports.upload import Received, receive
+from api.ingest.errors import OutcomeUnknownError
 from api.openapi import answers, problems
 from api.route import DoorRoute
 from core.errors import CarillonError, NotFoundError
@@ -72,7 +73,7 @@ _ImportId = Annotated[str, Path(max_length=64, description="The import's id, `im
 async def upload(
     call: ImportCall, request: Request, query: Annotated[UploadQuery, Query()]
 ) -> Response:
-    """Upload a file of people or devices, to be imported by a worker.
+    """Upload a file of people, devices or events, to be imported by a worker.
 
     The body is the file itself, or a form with one part named `file`. What is wrong with the
     whole file is answered at once; bad lines are listed under `/errors` and keep no other from
@@ -118,6 +119,8 @@ def _accept(
     try:
         check_file(storage.open(key), options)
         answer = run_once(replace(call, body_hash=hashlib.sha256(whole).digest()), work)
+    except OutcomeUnknownError:
+        raise
     except CarillonError:
         storage.remove(key)
         raise

@@ -32,7 +32,7 @@ import_job = Table(
     Column("app_id", BigInteger, ForeignKey("app.id"), nullable=False),
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("public_id", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),  # people, devices
+    Column("kind", Text, nullable=False),  # people, devices, events
     Column("state", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("size", BigInteger, nullable=False),

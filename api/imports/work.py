@@ -1,29 +1,27 @@
 """Working an import off: slice by slice, each with its progress in one transaction."""
 
 import contextlib
-import itertools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, BinaryIO
 
+import psycopg
 from psycopg import errors as postgres
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.imports import repository
 from api.imports.errors import ImportTakenOverError
-from api.imports.importers import Importer, Written
+from api.imports.importer import Importer, Written
 from api.imports.job import ImportJob, Progress
-from api.imports.opening import open_reader
+from api.imports.opening import Place, open_reader
+from api.imports.patience import Patience
 from api.imports.reading import Slice, Watch, named, read_ahead, slices
 from api.imports.states import ImportState
 from api.imports.turn import Terms, Turn, TurnEndedError
 from core.errors import FieldError, InvalidPayloadError
-
-_ATTEMPTS = 5
-# Another transaction wrote the same people in another order: nothing is left of ours.
-_COLLISIONS = (postgres.DeadlockDetected, postgres.SerializationFailure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +86,29 @@ def _end(desk: Desk, job: ImportJob, state: ImportState, reason: str | None = No
 
 
 def _write(desk: Desk, job: ImportJob, piece: Slice) -> None:
-    for attempt in itertools.count(1):
+    """Write a slice, again when it met others, and while PostgreSQL is away for a moment."""
+    patience = Patience(desk.lease_seconds, desk.should_stop)
+    while True:
         try:
+            if patience.is_in_doubt and _is_written(desk, job, piece):
+                return
+            desk.importer.prepare(desk.database, job.app_id, piece.items)
             with desk.database.begin() as connection:
                 progress = _write_in(connection, desk, job, piece)
-        except DBAPIError as error:
-            if attempt == _ATTEMPTS or not isinstance(error.orig, _COLLISIONS):
+        except (DBAPIError, PoolTimeoutError, psycopg.Error) as error:
+            if not patience.bears(error):
                 raise
         else:
             desk.said(job, progress)
             return
+
+
+def _is_written(desk: Desk, job: ImportJob, piece: Slice) -> bool:
+    """Tell whether only the answer to the COMMIT of a slice was lost."""
+    with desk.database.begin() as connection:
+        found = repository.find(connection, job.app_id, job.public_id)
+    place = Place(piece.position, piece.line)
+    return found is not None and found.fence == job.fence and found.place == place
 
 
 def _write_in(connection: Connection, desk: Desk, job: ImportJob, piece: Slice) -> Progress:
@@ -131,7 +142,7 @@ def _bisected(
     try:
         with connection.begin_nested():
             return importer.write(connection, app_id, items)
-    except DataError:
+    except (DataError, postgres.DataError):
         if len(items) == 1:
             fault = FieldError("", "invalid_value", "A value does not fit the database.")
             return Written(0, 0, 0, {items[0][0]: [fault]})

@@ -25,6 +25,8 @@ EVERYTHING = (
     "devices:write",
     "people:read",
     "people:write",
+    "events:write",
+    "segments:write",
 )
 _TEST_KEY = Fernet.generate_key().decode()
 

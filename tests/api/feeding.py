@@ -27,9 +27,21 @@ _IN_PATHS: dict[str, Callable[[Village], str]] = {
     "external_id": Village.person,
     "import_id": Village.import_id,
     "delivery_id": Village.delivery,
+    "merge_id": Village.merge,
+    "alias": Village.alias,
+    "name": Village.attribute,
+    "segment_id": Village.segment,
+    "other_id": Village.segment,
+    "list_id": Village.static_list,
+    "suppressed": Village.suppression,
 }
 _SHOWN = ("title", "body", "badge", "data", "deep_link")
 _CONTENT_BYTES = 3_000
+FILES = {
+    "POST /v1/imports",
+    "PUT /v1/lists/{list_id}/members",
+    "POST /v1/lists/{list_id}/members",
+}
 _WISHES = {"if-match", "if-none-match", "carillon-device-secret", "idempotency-key"}
 
 
@@ -61,7 +73,7 @@ def feed(case: "schemathesis.Case[Any]", village: Village) -> None:
             case.headers["Carillon-App"] = village.app.id
     if not _is_spoilt(case, ParameterLocation.QUERY):
         _feed_query(case.operation.path, case.query, village)
-    if case.operation.label == "POST /v1/imports":
+    if case.operation.label in FILES:
         case.media_type, case.body = "text/csv", CSV
     elif not _is_spoilt(case, ParameterLocation.BODY) and isinstance(case.body, dict):
         body: dict[str, Any] = _storable(case.body)
@@ -84,7 +96,7 @@ def _is_spoilt(case: "schemathesis.Case[Any]", location: ParameterLocation) -> b
 
 def _id(case: "schemathesis.Case[Any]", name: str, village: Village) -> str:
     make = _IN_PATHS[name]
-    ends = case.method == "DELETE" or case.operation.path.endswith(("/cancel", "/rotate"))
+    ends = case.method == "DELETE" or case.operation.path.endswith(("/cancel", "/rotate", "/undo"))
     return make(village) if ends else village.shared(name, make)
 
 
@@ -103,6 +115,9 @@ def _storable(value: Any) -> Any:
 
 
 def _feed_query(path: str, query: MutableMapping[str, Any], village: Village) -> None:
+    if path.startswith("/v1/segments/{segment_id}/"):
+        # The past is kept for a time.
+        query.pop("at", None)
     if "person" in query:
         query["person"] = village.person()
     if query.get("message") is not None:
@@ -112,6 +127,9 @@ def _feed_query(path: str, query: MutableMapping[str, Any], village: Village) ->
         for name in ("token", "message", "cursor"):
             query.pop(name, None)
         query["person"] = village.person()
+    if path == "/v1/imports" and "kind" in query:
+        # The file is one of people; only of them an empty cell can clear something.
+        query["kind"] = "people"
     if path == "/v1/stats/deliveries":
         # The product of both is limited.
         query["bucket_seconds"] = 86_400
@@ -141,6 +159,13 @@ def _credential(body: dict[str, Any], village: Village) -> None:
         body["environment"] = "production"
 
 
+def _app(body: dict[str, Any], village: Village) -> None:
+    """Let nobody refuse by default: the app is the one of all other doors, too."""
+    defaults = body.get("consent_defaults")
+    if isinstance(defaults, dict):
+        body["consent_defaults"] = dict.fromkeys(defaults, True)
+
+
 def _key(body: dict[str, Any], village: Village) -> None:
     if body.get("expires_at"):
         body["expires_at"] = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -167,6 +192,18 @@ def _bind(body: dict[str, Any], village: Village) -> None:
     body["person"] = village.person()
 
 
+def _alias(body: dict[str, Any], village: Village) -> None:
+    body |= {"person": village.person(), "alias": village.new_name()}
+
+
+def _identify(body: dict[str, Any], village: Village) -> None:
+    body |= {"person": village.person(), "anonymous": village.new_name()}
+
+
+def _merge(body: dict[str, Any], village: Village) -> None:
+    body |= {"into": village.person(), "from": village.person()}
+
+
 def _lookup(body: dict[str, Any], village: Village) -> None:
     body["token"] = village.token()
 
@@ -178,6 +215,8 @@ def _audience(to: dict[str, Any], village: Village) -> None:
         to["devices"] = [village.device()]
     elif "tokens" in to:
         to["tokens"] = [village.token()]
+    elif "segment" in to:
+        to["segment"] = village.shared("segment_id", Village.segment)
 
 
 def _content(content: dict[str, Any]) -> None:
@@ -190,19 +229,40 @@ def _content(content: dict[str, Any]) -> None:
 
 def _message(body: dict[str, Any], village: Village) -> None:
     _audience(body["to"], village)
+    _exclude(body, village)
     _content(body["content"])
     if body.get("collapse_id") is not None:
         # It is limited in bytes, and must be printable.
         body["collapse_id"] = "news"
 
 
+def _exclude(body: dict[str, Any], village: Village) -> None:
+    if body.get("exclude") is not None:
+        body["exclude"] = {"segment": village.shared("segment_id", Village.segment)}
+
+
 def _count(body: dict[str, Any], village: Village) -> None:
     _audience(body["to"], village)
+    _exclude(body, village)
 
 
 def _replay(body: dict[str, Any], village: Village) -> None:
     body.clear()
     body["message"] = village.dead_message()
+
+
+def _events(body: dict[str, Any], _village: Village) -> None:
+    # Without a clock to correct, half of the times that can be written lie in the future.
+    for one in body.get("events", [body]):
+        one.pop("at", None)
+
+
+def _rule(body: dict[str, Any], village: Village) -> None:
+    # Whole rules can be made up, but few of them could be answered: ids, patterns, dates.
+    body["rule"] = {"type": "attribute", "name": "first_name", "operator": "exists"}
+    body.pop("at", None)
+    if "person" in body:
+        body["person"] = village.person()
 
 
 def _preview(body: dict[str, Any], village: Village) -> None:
@@ -213,15 +273,25 @@ def _preview(body: dict[str, Any], village: Village) -> None:
 
 
 _BODIES: dict[str, Callable[[dict[str, Any], Village], None]] = {
+    "PATCH /v1/apps/{app_id}": _app,
     "POST /v1/apps/{app_id}/credentials": _credential,
     "POST /v1/apps/{app_id}/keys": _key,
+    "POST /v1/aliases": _alias,
+    "POST /v1/identify": _identify,
+    "POST /v1/merges": _merge,
     "POST /v1/devices": _device,
     "PATCH /v1/devices/{device_id}": _device,
     "POST /v1/devices/{device_id}/bind": _bind,
     "POST /v1/devices/lookup": _lookup,
+    "POST /v1/events": _events,
     "POST /v1/dead-letters/replay": _replay,
     "POST /v1/messages": _message,
     "POST /v1/messages/count": _count,
     "POST /v1/messages/forecast": _count,
     "POST /v1/messages/preview": _preview,
+    "POST /v1/segments": _rule,
+    "POST /v1/segments/count": _rule,
+    "POST /v1/segments/sample": _rule,
+    "POST /v1/segments/explain": _rule,
+    "PUT /v1/segments/{segment_id}": _rule,
 }

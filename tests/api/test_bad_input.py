@@ -1,5 +1,7 @@
 """Bad input at real routes: always a problem with its place, never a 5xx, nothing written."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -202,7 +204,7 @@ def test_a_bad_id_in_the_path_is_a_problem(app: AppDoors, name: str) -> None:
         ("limit=201", {"query:limit": "out_of_range"}),
         ("limit=many", {"query:limit": "invalid_value"}),
         ("cursor=guess", {"query:cursor": "invalid_value"}),
-        ("cursor=%00", {"query:cursor": "invalid_value"}),
+        ("cursor=%00", {"query:cursor": "nul_character"}),
         ("cursor=AAAAAAAAAAAAAAAA", {"query:cursor": "invalid_value"}),
         ("cursor=%C3%A9", {"query:cursor": "invalid_value"}),
     ],
@@ -220,6 +222,52 @@ def test_a_misspelt_parameter_is_named_and_not_passed_over(app: AppDoors) -> Non
 
     assert pointers(document) == {"query:limt": "unknown_field"}
     assert "cursor, limit" in document["errors"][0]["message"]
+
+
+def test_a_parameter_that_comes_twice_is_refused(app: AppDoors) -> None:
+    query = "limit=5&cursor=a&limit=5&limit=9"
+    document = problem(app.client.get(f"/v1/people?{query}", headers=app.server), 422,
+                       "invalid_payload")  # fmt: skip
+
+    assert pointers(document) == {"query:limit": "repeated"}
+    assert document["errors"][0]["message"] == "It is given 3 times; give it once."
+
+
+def test_no_door_takes_a_parameter_twice(app: AppDoors) -> None:
+    found = list(parameters(app))
+
+    assert len(found) >= 20
+    for method, path, name in found:
+        query = f"{name}=5&{name}=5"
+        answer = app.client.request(method, f"{path}?{query}", headers=app.admin)
+        faults = pointers(problem(answer, 422, "invalid_payload"))
+        assert faults == {f"query:{name}": "repeated"}, (method, path)
+
+
+def parameters(app: AppDoors) -> Iterator[tuple[str, str, str]]:
+    """Return method, path and name of each query parameter that is described and is no list."""
+    described = app.client.get("/openapi.json").json()["paths"]
+    for path, methods in described.items():
+        for method, operation in methods.items():
+            for one in operation.get("parameters", ()):
+                if one["in"] == "query" and "array" not in str(one["schema"]):
+                    filled = path.replace("{app_id}", app.id)
+                    yield method, re.sub("{[^}]*}", "x", filled), one["name"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/deliveries?message=%00",
+        "/v1/deliveries?token=a%00b",
+        "/v1/dead-letters?reason=%00",
+        "/v1/dead-letters?message=msg_%00",
+    ],
+)
+def test_a_query_that_no_store_could_be_asked_is_refused(app: AppDoors, path: str) -> None:
+    document = problem(app.client.get(path, headers=app.server), 422, "invalid_payload")
+
+    assert set(pointers(document).values()) == {"nul_character"}
 
 
 @pytest.mark.parametrize(("quota", "status"), [(60.0, 200), (6e7, 200), (60.5, 422), (0.0, 422)])

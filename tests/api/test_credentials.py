@@ -227,7 +227,7 @@ def test_a_paused_credential_resumes(doors: Doors, app: AppDoors) -> None:
     path = f"{app.path}/credentials/{credential}"
     assert app.client.get(path, headers=app.admin).json()["reason_text"] == "Why"
 
-    resumed = app.client.post(f"{path}/resume", headers=app.admin).json()
+    resumed = app.client.post(f"{path}/resume", headers=app.admin, json={"force": True}).json()
 
     assert (resumed["state"], resumed["reason"], resumed["reason_text"]) == ("active", None, None)
 

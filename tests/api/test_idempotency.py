@@ -6,8 +6,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 
+from api.answers import Ready
+from api.stored_answers import Once, Shelf
+from core.errors import SettingsError
+from core.secrets import SecretBox
 from tests.api.doors import AppDoors, Doors, phone, problem
 
 
@@ -165,3 +170,94 @@ def test_a_server_gets_its_answer_again_with_any_key(app: AppDoors) -> None:
 
     assert answers[0].content == answers[1].content
     assert answers[1].headers["idempotent-replay"] == "true"
+
+
+def test_many_phones_with_keys_are_written_together_and_each_gets_its_own_answer_again(
+    doors: Doors, app: AppDoors
+) -> None:
+    bodies = [phone() for _ in range(24)]
+    keys = [f"{_RANDOM}{number}" for number in range(24)]
+    start = Barrier(24)
+
+    def attempt(number: int) -> httpx2.Response:
+        start.wait(timeout=30)
+        return _register(app, keys[number], bodies[number])
+
+    with ThreadPoolExecutor(24) as pool:
+        first = list(pool.map(attempt, range(24)))
+        again = list(pool.map(attempt, range(24)))
+
+    assert [one.status_code for one in first] == [201] * 24
+    assert [one.content for one in again] == [one.content for one in first]
+    assert all(one.headers["idempotent-replay"] == "true" for one in again)
+    assert len({one.json()["secret"] for one in first}) == 24
+    statement = text(
+        "SELECT count(*), count(DISTINCT xmin::text) FROM idempotency WHERE app_id = :app_id"
+    )
+    with doors.services.engine.connect() as connection:
+        answers, transactions = connection.execute(statement, {"app_id": app.inner_id}).one()
+    assert transactions < answers == 24
+
+
+def test_the_same_phone_at_once_is_registered_once(app: AppDoors) -> None:
+    body = phone()
+    start = Barrier(12)
+
+    def attempt(_: int) -> httpx2.Response:
+        start.wait(timeout=30)
+        return _register(app, _RANDOM, body)
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(attempt, range(12)))
+
+    made = {one.content for one in answers if one.status_code == 201}
+    assert len(made) == 1
+    for one in answers:
+        if one.status_code != 201:
+            problem(one, 409, "idempotency_key_in_use")
+            assert one.headers["retry-after"] == "1"
+    assert _register(app, _RANDOM, body).content in made
+
+
+def test_what_is_refused_among_others_is_not_stored_and_they_are(app: AppDoors) -> None:
+    start = Barrier(6)
+    bodies = [phone(person="nobody" if number % 2 else None) for number in range(6)]
+
+    def attempt(number: int) -> int:
+        headers = {**app.server, "Idempotency-Key": f"key-{number}"}
+        start.wait(timeout=30)
+        answer = app.client.post("/v1/devices", headers=headers, json=bodies[number])
+        return int(answer.status_code)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(attempt, range(6))) == [201, 422] * 3
+    app.add_person("nobody")
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(attempt, range(6))) == [201] * 6
+
+
+def test_another_body_under_the_same_key_is_refused_for_a_device_too(app: AppDoors) -> None:
+    headers = {**app.server, "Idempotency-Key": "one"}
+    first = app.client.post("/v1/devices", headers=headers, json=phone())
+
+    assert first.status_code == 201
+    answer = app.client.post("/v1/devices", headers=headers, json=phone())
+    problem(answer, 409, "idempotency_key_reused")
+
+
+def test_an_answer_that_can_not_be_opened_is_no_fault_of_others(
+    doors: Doors, app: AppDoors
+) -> None:
+    once = [Once(bytes([number]) * 32, b"") for number in range(3)]
+    lost, known = SecretBox([Fernet.generate_key().decode()]), doors.services.box
+    answer = Ready(b"{}", 201, {})
+    with doors.services.engine.begin() as connection:
+        Shelf(lost, 24).keep(connection, app.inner_id, [(once[0], answer)])
+        Shelf(known, 24).keep(connection, app.inner_id, [(once[1], answer)])
+
+    with doors.services.engine.begin() as connection:
+        found = Shelf(known, 24).take(connection, app.inner_id, once)
+
+    assert isinstance(found[0], SettingsError)
+    assert isinstance(found[1], Ready)
+    assert found[2] is None

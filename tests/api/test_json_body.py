@@ -77,7 +77,7 @@ def test_what_can_not_be_stored_is_refused_with_its_place(
     assert _faults(body) == faults
 
 
-def test_twenty_levels_are_allowed_and_no_more() -> None:
+def test_so_many_levels_are_allowed_and_no_more() -> None:
     deep = b"[" * NESTING_LIMIT + b"]" * NESTING_LIMIT
 
     assert parse_json(deep) is not None

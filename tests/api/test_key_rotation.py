@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 
 from tests.api.doors import bearer, settings_for
@@ -14,6 +16,7 @@ from tests.deadlines import wait_until
 
 _OVERLAP_SECONDS = 3
 _CLIENTS = 4
+_ROTATIONS = 10
 
 
 @pytest.fixture
@@ -93,6 +96,47 @@ def test_a_rotation_under_load_fails_no_request_and_ends_the_old_key_on_time(
     refused = server.http.get("/v1/people", headers=bearer(old["secret"]))
     assert (refused.status_code, refused.json()["code"]) == (401, "token_expired")
     assert 'error="token_expired"' in refused.headers["www-authenticate"]
+
+
+def test_ten_rotations_at_once_leave_one_successor(server: Served) -> None:
+    path, admin = f"{server.app.path}/keys", server.app.admin
+    body = {"kind": "server", "name": "Backend", "scopes": ["people:read"]}
+    old = server.http.post(path, headers=admin, json=body).json()
+    start = threading.Barrier(_ROTATIONS)
+
+    def rotate(_number: int) -> httpx.Response:
+        start.wait(timeout=30)
+        return server.http.post(f"{path}/{old['id']}/rotate", headers=admin, json={})
+
+    with ThreadPoolExecutor(_ROTATIONS) as pool:
+        answers = list(pool.map(rotate, range(_ROTATIONS)))
+    keys = server.http.get(path, headers=admin, params={"limit": 100}).json()["data"]
+
+    made = [answer.json() for answer in answers if answer.status_code == 201]
+    refused = [answer.json() for answer in answers if answer.status_code != 201]
+    assert len(made) == 1
+    assert [(one["status"], one["code"]) for one in refused] == [(409, "conflict")] * 9
+    assert "successor" in refused[0]["detail"]
+    assert {key["id"] for key in keys if key["name"] == "Backend"} == {old["id"], made[0]["id"]}
+    assert _is_good(server, made[0]["secret"])
+    again = server.http.post(f"{path}/{made[0]['id']}/rotate", headers=admin, json={})
+    assert again.status_code == 201, "a successor can be rotated in its turn"
+
+
+def test_a_rotation_whose_answer_was_lost_is_repeated_by_its_idempotency_key(
+    server: Served,
+) -> None:
+    path, admin = f"{server.app.path}/keys", server.app.admin
+    body = {"kind": "server", "name": "Backend", "scopes": ["people:read"]}
+    old = server.http.post(path, headers=admin, json=body).json()
+    headers = {**admin, "Idempotency-Key": f"rotation of {old['id']}"}
+
+    answers = [
+        server.http.post(f"{path}/{old['id']}/rotate", headers=headers, json={}) for _ in range(2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
 
 
 def _is_good(server: Served, secret: str) -> bool:

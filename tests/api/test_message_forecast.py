@@ -1,5 +1,6 @@
 """The forecast at the door: exact recipients, credentials apart, and what it takes for granted."""
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -109,8 +110,8 @@ def test_a_quota_is_tried_out_for_fcm_only(app: AppDoors) -> None:
     found = forecast(app, quota_per_minute=1)
 
     assert [one["quota_per_minute"] for one in found["credentials"]] == [1, None]
-    # Three pushes at 0.98 a minute, and half of the ramp of a minute.
-    assert found["seconds"] == pytest.approx(3 * 60 / 0.98 + 30, abs=0.01)
+    # Three pushes at 0.98 a minute: so slow a quota has no ramp.
+    assert found["seconds"] == pytest.approx(3 * 60 / 0.98, abs=0.01)
     assert found["limited_by"] == "quota"
 
 
@@ -124,6 +125,17 @@ def test_the_quota_of_a_credential_goes_before_the_default(
     (one,) = forecast(app)["credentials"]
 
     assert one["quota_per_minute"] == 60
+
+
+def test_a_quota_of_apns_has_a_ramp_too(app: AppDoors, credentials: dict[str, str]) -> None:
+    add_iphone(app, 1)
+    path = f"{app.path}/credentials/{credentials['apns']}"
+    body = {"quota_per_minute": 6_000}
+    app.client.patch(path, headers=app.admin, json=body).raise_for_status()
+
+    found = forecast(app)
+
+    assert found["seconds"] == pytest.approx(math.sqrt(2 * 60 / 98), abs=0.01)
 
 
 @pytest.mark.usefixtures("credentials")

@@ -163,3 +163,21 @@ def test_people_come_in_pages_in_the_order_they_were_made(app: AppDoors) -> None
         cursor = page["next_cursor"]
 
     assert seen == [names[:2], names[2:4], names[4:]]
+
+
+def test_numbers_beyond_64_bits_come_back(app: AppDoors) -> None:
+    for name in ("ada", "bob"):
+        _put(app, name, attributes={"big": 1e300 if name == "ada" else 2e300})
+    read = app.client.get("/v1/people/ada", headers=app.server)
+    listed = app.client.get("/v1/people", headers=app.server)
+    event = {"name": "seen", "person": "ada", "properties": {"big": 1e300}}
+    app.client.post("/v1/events", headers=app.server, json=event).raise_for_status()
+    events = app.client.get("/v1/people/ada/events", headers=app.server)
+    body = {"into": "ada", "from": "bob"}
+    merged = app.client.post("/v1/merges", headers=app.server, json=body)
+
+    assert read.json()["attributes"] == {"big": 10**300}
+    assert read.json()["created_at"].endswith("Z")
+    assert [one["attributes"]["big"] for one in listed.json()["data"]] == [10**300, 2 * 10**300]
+    assert events.json()["data"][0]["properties"] == {"big": 10**300}
+    assert (merged.status_code, merged.json()["changed"]["big"]["before"]) == (201, 10**300)

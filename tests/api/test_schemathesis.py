@@ -19,16 +19,17 @@ from schemathesis.python import asgi
 from schemathesis.specs.openapi.checks import (
     ignored_auth,
     negative_data_rejection,
+    positive_data_acceptance,
     unsupported_method,
 )
 
 from api.main import assemble
 from tests.api.doors import Doors
-from tests.api.feeding import feed, register_formats, register_media_types
+from tests.api.feeding import FILES, feed, register_formats, register_media_types
 from tests.api.village import Village, found
 
 _SEED = 20_261_122
-_GOOD_ANSWERS = 20
+_GOOD_ANSWERS = 10
 _LABELS = [
     f"{method.upper()} {path}"
     for path, item in assemble().openapi()["paths"].items()
@@ -116,7 +117,11 @@ def _exceptions(label: str) -> list[CheckFunction]:
     if label.endswith("/batch"):
         # A bad item never fails the others: it has a status of its own inside a 207.
         return [negative_data_rejection, unsupported_method]
-    if label == "POST /v1/imports":
+    if label == "POST /v1/events":
+        # So it does in a batch of events, which goes through the same door. And no schema says
+        # how deep properties may be, or where a time lies once a clock has been corrected.
+        return [negative_data_rejection, positive_data_acceptance]
+    if label in FILES:
         # The body is a file, and always a good one.
         return [negative_data_rejection]
     # The id of a person is free text: what looks like another resource may be a person.
@@ -160,7 +165,7 @@ def _visit(schema: schemathesis.BaseSchema, label: str, village: Village, effort
 def test_a_door_keeps_what_its_description_says(
     schema: schemathesis.BaseSchema, village: Village, label: str
 ) -> None:
-    _visit(schema, label, village, Effort(edges=20, valid=22, invalid=6))
+    _visit(schema, label, village, Effort(edges=12, valid=12, invalid=4))
 
 
 @pytest.mark.long

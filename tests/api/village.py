@@ -57,6 +57,39 @@ class Village:
         self.app.add_person(name, attributes={"first_name": "Ada"})
         return name
 
+    def new_name(self) -> str:
+        """Return a name that nobody has."""
+        return f"name-{next(self.numbers)}"
+
+    def alias(self) -> str:
+        """Return one more name of a new person."""
+        body = {"person": self.person(), "alias": self.new_name()}
+        return str(self.post("/v1/aliases", body)["alias"])
+
+    def merge(self) -> str:
+        """Return the id of a new merge."""
+        return str(self.post("/v1/merges", {"into": self.person(), "from": self.person()})["id"])
+
+    def attribute(self) -> str:
+        """Return the name of an attribute, which no person who is made later has."""
+        self.app.add_person(self.new_name(), attributes={"nickname": "Ada"})
+        return "nickname"
+
+    def segment(self) -> str:
+        """Return the id of a new segment."""
+        rule = {"type": "person", "field": "has_device", "operator": "equals", "value": True}
+        return str(self.post("/v1/segments", {"name": self.new_name(), "rule": rule})["id"])
+
+    def static_list(self) -> str:
+        """Return the id of a new static list."""
+        return str(self.post("/v1/lists", {"name": self.new_name()})["id"])
+
+    def suppression(self) -> str:
+        """Return a new name on the suppression list."""
+        name = self.new_name()
+        self.post("/v1/suppressions", {"people": [name]})
+        return name
+
     def device(self) -> str:
         """Return the id of a new device."""
         return str(self.post("/v1/devices", phone())["id"])

@@ -16,6 +16,7 @@ from api.services.places import remove_data
 from api.services.processes import MARKER, wait_gone
 
 ROOT = Path(__file__).resolve().parents[3]
+_PORTS = ("--api-port", "0", "--console-port", "0", "--ingest-port", "0")
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def state(tmp_path: Path) -> Iterator[Path]:
 def start(state: Path) -> tuple["subprocess.Popen[str]", str]:
     """Start `up` and return it with the API's address, which it prints when all is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "up", "--api-port", "0", "--console-port", "0"],
+        [sys.executable, "-m", "api.cli", "up", *_PORTS],
         cwd=ROOT,
         env={**os.environ, "CARILLON_STATE_DIR": str(state)},
         stdout=subprocess.PIPE,
@@ -60,8 +61,8 @@ def test_it_answers_and_stops_with_everything_it_started(state: Path) -> None:
     finish(process, signal.SIGTERM)
 
     assert alive.status_code == 200
-    # Two servers, the API, three lanes, the scheduler, the console.
-    assert len(processes) >= 8
+    # Two servers, the API, ingest, three lanes, the scheduler, the console.
+    assert len(processes) >= 9
     assert wait_gone(processes, 5) == []
 
 

@@ -44,6 +44,8 @@ def test_keys_are_mapped_and_converted_like_columns() -> None:
         (rb'{"a":"\u0000"}', "nul_character"),
         (rb'{"a":"\ud800"}', "lone_surrogate"),
         (b'{"a":1e999}', "number_out_of_range"),
+        (b'{"a":1,"a":2}', "duplicate_field"),
+        (b'{"a":{"b":1,"b":1}}', "duplicate_field"),
         (b'{"a":9223372036854775808}', "number_out_of_range"),
         (b'{"a":' + b"[" * 30 + b"]" * 30 + b"}", "too_deep"),
         pytest.param(b"[" * 100_000 + b"]" * 100_000, "too_deep", id="very deep"),

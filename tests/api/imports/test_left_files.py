@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from api.imports.duty import ImportDuty
+from bench.relay import Link, relay_to_postgres
 from core.settings import Settings
 from tests.api.doors import AppDoors, open_doors, settings_for
-from tests.chaos.relay import Link, relay_to_postgres
 
 _CSV = b"external_id,points\nu1,3\nu2,4\n"
 _TWO_DAYS = 2 * 86_400

@@ -70,6 +70,7 @@ def test_columns_that_do_not_fit_are_named(
         (options("devices", maps=(("a", "attributes.b"),)), "no target"),
         (options(maps=(("a", "locale"), ("a", "country"))), "mapped twice"),
         (options("devices", unmapped="attributes"), "Devices have no attributes"),
+        (options("events", empty="clear"), "can clear nothing of events"),
     ],
 )
 def test_a_mapping_that_can_not_be_is_refused_before_any_file(

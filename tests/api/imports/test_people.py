@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from api.imports.errors import UnreadableFileError
+from segments.attributes.repository import declare
+from segments.identity.naming import alias
 from segments.people.person import ATTRIBUTES_LIMIT_BYTES
 from tests.api.imports.files import Shop, people_lines
 from tests.repository_files import ROOT
@@ -183,3 +185,66 @@ def test_a_gz_cut_off_keeps_what_was_read_and_says_so(shop: Shop, tmp_path: Path
     assert state == "failed"
     assert f"behind line {records + 1}." in reason
     assert len(shop.people()) == records > 5_000
+
+
+_CSV = "external_id,consent_push,consent_analytics\nada,no,yes\nbob,,no\ncy,maybe,\n"
+_JSONL = """\
+{"external_id": "ada", "consents": {"push": false}, "consent_analytics": true}
+{"external_id": "bob", "consents": {"analytics": false}}
+{"external_id": "cy", "consents": []}
+"""
+
+
+@pytest.mark.parametrize(("name", "lines"), [("people.csv", _CSV), ("people.jsonl", _JSONL)])
+def test_consents_come_with_their_source(shop: Shop, tmp_path: Path, name: str, lines: str) -> None:
+    job = shop.run(write(tmp_path, lines, name))
+
+    assert (job.created, job.failed) == (2, 1)
+    found = shop.rows(
+        "SELECT p.external_id, c.kind, c.granted, c.source FROM consent_change c "
+        "JOIN person p ON p.app_id = c.app_id AND p.id = c.person_id "
+        "WHERE c.app_id = :app_id ORDER BY 1, 2"
+    )
+    assert [tuple(row) for row in found] == [
+        ("ada", "analytics", True, "import"),
+        ("ada", "push", False, "import"),
+        ("bob", "analytics", False, "import"),
+    ]
+
+
+def test_what_an_attribute_can_not_be_is_reported_by_line(shop: Shop, tmp_path: Path) -> None:
+    with shop.database.begin() as connection:
+        declare(connection, shop.app_id, "age", {"declared": "number"})
+    lines = ['{"external_id": "a", "attributes": {"age": 36, "city": "London"}}']
+    lines += ['{"external_id": "b", "attributes": {"age": "36"}}']
+    lines += ['{"external_id": "c", "attributes": {"deep": [[[[[[[[[1]]]]]]]]]}}']
+    lines += ['{"external_id": "d", "attributes": {"one": 1, "too": 1, "many": 1}}']
+    lines += ['{"external_id": "e", "attributes": {"age": null, "city": "Paris"}}']
+    limited = Shop(
+        shop.database,
+        shop.settings.model_copy(update={"attribute_names_limit": 4}),
+        shop.app_id,
+    )
+
+    job = limited.run(write(tmp_path, "\n".join(lines), "people.jsonl"))
+
+    assert (job.state, job.created, job.failed) == ("finished", 2, 3)
+    found = shop.bad_lines(job)
+    assert {line: (one["pointer"], one["code"]) for line, one in found.items()} == {
+        2: ("/attributes/age", "wrong_type"),
+        3: ("/attributes/deep", "too_deep"),
+        4: ("/attributes/many", "too_many_names"),
+    }
+    assert set(shop.people()) == {"a", "e"}
+
+
+def test_lines_by_an_alias_change_the_person_it_leads_to(shop: Shop, tmp_path: Path) -> None:
+    shop.run(write(tmp_path, "external_id,plan\nada,free\n"))
+    with shop.database.begin() as connection:
+        alias(connection, shop.app_id, "ada", "lovelace")
+
+    job = shop.run(write(tmp_path, "external_id,plan\nlovelace,pro\nbob,free\n", "more.csv"))
+
+    assert (job.created, job.updated) == (1, 1)
+    assert shop.people()["ada"][0] == {"plan": "pro"}
+    assert set(shop.people()) == {"ada", "bob"}

@@ -16,7 +16,7 @@ from api.imports import repository
 from api.imports.command import Order, begin, go_on
 from api.imports.errors import ImportTakenOverError
 from api.imports.job import ImportJob
-from api.imports.record import ImportOptions
+from api.imports.record import ImportOptions, Kind
 from core.settings import Settings
 from tests.api.imports.files import Shop, ignore, people_lines
 from tests.repository_files import ROOT
@@ -32,14 +32,16 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * scale)
 """
 
 
-def command(shop: Shop, path: Path, folder: Path, *options: str) -> subprocess.Popen[str]:
-    """Start `./carillon import people`; its last line tells the most memory it held, in bytes."""
+def command(
+    shop: Shop, path: Path, folder: Path, *options: str, kind: Kind = "people"
+) -> subprocess.Popen[str]:
+    """Start `./carillon import`; its last line tells the most memory it held, in bytes."""
     app_id = shop.rows("SELECT public_id FROM app WHERE id = :app_id")[0].public_id
     settings: Settings = shop.settings
     return subprocess.Popen(
         [
             *(sys.executable, "-c", _MEASURED, sys.executable, "-P", "-m", "api.cli"),
-            *("import", "people", str(path)),
+            *("import", kind, str(path)),
             *("--app", app_id, "--json", *options),
         ],
         cwd=folder,
@@ -90,10 +92,12 @@ def end_state(shop: Shop) -> tuple[str, str, int]:
     return people, errors, jobs
 
 
-def kill_half_way(shop: Shop, path: Path, folder: Path, *options: str) -> int:
+def kill_half_way(
+    shop: Shop, path: Path, folder: Path, *options: str, kind: Kind = "people"
+) -> int:
     """Kill an import behind the middle of its file; return where it was."""
     half = path.stat().st_size // 2
-    process = command(shop, path, folder, *options)
+    process = command(shop, path, folder, *options, kind=kind)
     wait_for(lambda: position(shop) >= half, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=_SECONDS)

@@ -148,6 +148,7 @@ def test_devices_are_imported_too(here: Doors, app: AppDoors) -> None:
         (b"external_id\n1\n", {"map": "nick=attributes.nick"}, "invalid_mapping"),
         (b"external_id\n1\n", {"delimiter": ";;"}, "invalid_mapping"),
         (b"external_id\n1\n", {"kind": "devices", "unmapped": "attributes"}, "invalid_mapping"),
+        (b"person,name,at\na,b,2021\n", {"kind": "events", "empty": "clear"}, "invalid_mapping"),
         (b"external_id\n1\n", {"kind": "pets"}, "invalid_payload"),
         (b"external_id\n1\n", {"colour": "red"}, "invalid_payload"),
         (b"external_id\n1\n", {"name": "\x07"}, "invalid_payload"),
@@ -223,6 +224,35 @@ def test_the_scope_decides_what_may_be_imported(here: Doors, app: AppDoors) -> N
     problem(post(app.phone, "people"), 403, "forbidden_scope")
     problem(post({}, "people"), 401, "token_missing")
     problem(post(only_devices, "devices"), 422, "invalid_mapping")
+
+
+def test_a_key_for_events_alone_uploads_events_and_follows_them(here: Doors, app: AppDoors) -> None:
+    only_events = here.new_key(app.inner_id, "server", ["events:write"])
+    lines = "type,person,at\nseen,ada,2021-02-03\nseen,ada,2021-02-03\nseen,ada,soon\n"
+
+    def post(kind: str) -> httpx2.Response:
+        query = {"kind": kind, "map": "type=name" if kind == "events" else "type=ignore"}
+        content = gzip.compress(lines.encode())
+        return app.client.post("/v1/imports", params=query, headers=only_events, content=content)
+
+    accepted = post("events")
+    repeated = post("events")
+    work(here)
+
+    assert (accepted.status_code, repeated.status_code) == (202, 202)
+    ended = [
+        app.client.get(f"/v1/imports/{one.json()['id']}", headers=only_events).json()
+        for one in (accepted, repeated)
+    ]
+    assert [(job["created"], job["unchanged"], job["failed"]) for job in ended] == [
+        (2, 0, 1),
+        (0, 2, 1),
+    ]
+    bad = f"/v1/imports/{ended[0]['id']}/errors"
+    (line,) = app.client.get(bad, headers=only_events).json()["data"]
+    assert (line["line"], line["errors"][0]["column"]) == (4, "at")
+    problem(post("people"), 403, "forbidden_scope")
+    problem(post("devices"), 403, "forbidden_scope")
 
 
 def test_another_apps_import_does_not_exist(here: Doors, app: AppDoors) -> None:

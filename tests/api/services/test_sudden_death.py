@@ -29,7 +29,14 @@ class Held:
 
 def hold(folder: Path) -> Held:
     command = [sys.executable, "-m", "tests.api.services.holder", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # Under nohup SIGHUP is ignored, and children inherit that.
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
+    )
     assert process.stdout is not None
     with process.stdout as output:
         facts = json.loads(output.readline())
