@@ -110,11 +110,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How long a message would take, and what decides it; `first_pass_at` None: it expires."""
+    """How long a message would take, and what decides it; `first_pass_at` None: it expires.
+
+    `held` says in words why something of it would have to wait.
+    """
 
     seconds: float
     limited_by: str | None
     first_pass_at: str | None
+    held: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,28 +168,42 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a person: by name, what was before and what after; None is nothing."""
+
+    at: str
+    cause: str | None
+    attributes: Mapping[str, Mapping[str, Any]]
+    fields: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a person did, and when it came to us."""
+
+    name: str
+    properties: Mapping[str, Any]
+    at: str
+    received_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Whether a person agrees to something; without a `source` the app's default speaks."""
+
+    kind: str
+    granted: bool
+    source: str | None
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """An app this key reaches."""
 
     id: str
     name: str
     created_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What a gateway knows the app by, and why it is paused if it is."""
-
-    id: str
-    provider: str
-    kind: str
-    name: str
-    environment: str | None
-    topic: str | None
-    project_id: str | None
-    state: str
-    reason: str | None
-    reason_text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +250,16 @@ def read_message(item: Any) -> Message:
         return read(Message, {**item, "counts": counts, "waiting": waiting})
 
     return checked(message)
+
+
+def read_forecast(item: Any) -> Forecast:
+    """Return a forecast."""
+
+    def forecast() -> Forecast:
+        held = [one["held_words"] for one in item["credentials"] if one.get("held_words")]
+        return read(Forecast, {**item, "held": list(dict.fromkeys(held))})
+
+    return checked(forecast)
 
 
 def read_device(item: Any) -> Device:

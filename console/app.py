@@ -9,7 +9,7 @@ from streamlit.navigation.page import Page
 
 from console import session
 from console.answers import App
-from console.app_pages import apps, compose, lookup, message, overview, sign_in
+from console.app_pages import apps, compose, lookup, message, overview, segments, sign_in
 from console.line import Access
 from console.session import Frame
 
@@ -17,6 +17,7 @@ _ICON = Path(__file__).with_name("icon.png")
 _PAGES: Mapping[str, tuple[Callable[[Frame], None], str, str]] = MappingProxyType(
     {
         "overview": (overview.show, "Overview", ":material/monitoring:"),
+        "segments": (segments.show, "Segments", ":material/filter_alt:"),
         "compose": (compose.show, "Compose", ":material/edit_notifications:"),
         "message": (message.show, "Messages", ":material/outgoing_mail:"),
         "lookup": (lookup.show, "Look up", ":material/person_search:"),

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
 from console.answers import (
     App,
     Bucket,
+    Change,
+    Consent,
     Count,
-    Credential,
     Delivery,
     Device,
+    Event,
     Forecast,
     Key,
     KillSwitch,
@@ -25,16 +26,18 @@ from console.answers import (
     checked,
     read,
     read_device,
+    read_forecast,
     read_message,
     read_page,
     read_trace,
 )
-from console.line import Access, Line
+from console.fleet_answers import Credential, CredentialEvent, Hygiene, read_hygiene
+from console.line import Access, Line, path_to
+from console.segment_client import SegmentClient
 
 # Counting a million people takes its time; everything else answers at once or is in trouble.
 _COUNT_SECONDS = 30.0
-# A client of HTTP takes these steps itself, unless they are written so.
-_DOTS = {".": "%2E", "..": "%2E%2E"}
+_WHOM = ("to", "exclude")
 PLATFORMS = ("ios", "android", "web")
 Json = Mapping[str, Any]
 
@@ -46,6 +49,7 @@ class Client:
         self, api_url: str, access: Access, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._line = Line(api_url, access, transport)
+        self.segments = SegmentClient(self._line)
 
     def list_messages(self, limit: int = 50, cursor: str | None = None) -> Page[Message]:
         """Return the newest messages first."""
@@ -54,22 +58,22 @@ class Client:
 
     def read_message(self, message_id: str) -> Message:
         """Return one message."""
-        return read_message(self._line.get(_path("messages", message_id)))
+        return read_message(self._line.get(path_to("messages", message_id)))
 
     def control(self, message_id: str, action: str) -> Message:
         """Pause, resume or cancel a message; return it as it is then."""
-        return read_message(self._line.post(_path("messages", message_id, action)))
+        return read_message(self._line.post(path_to("messages", message_id, action)))
 
     def change_rate(self, message_id: str, rate_per_second: float | None) -> Message:
         """Send a message at most so quickly from now on; None lifts the limit."""
         body = {"rate_per_second": rate_per_second}
-        return read_message(self._line.patch(_path("messages", message_id), body))
+        return read_message(self._line.patch(path_to("messages", message_id), body))
 
     def list_deliveries(
         self, message_id: str, state: str | None, limit: int, cursor: str | None = None
     ) -> Page[Delivery]:
         """Return what became of the recipients that have ended."""
-        path = _path("messages", message_id, "deliveries")
+        path = path_to("messages", message_id, "deliveries")
         answer = self._line.get(path, state=state, limit=limit, cursor=cursor)
         return read_page(answer, lambda one: read(Delivery, one))
 
@@ -77,18 +81,19 @@ class Client:
         """Send a message; the same `once` again sends nothing more."""
         return read_message(self._line.post("/v1/messages", message, once=once))
 
-    def count(self, to: Json) -> Count:
-        """Count whom a message would target if it were sent now."""
+    def count(self, whom: Json) -> Count:
+        """Count whom a message would target if it were sent now; `whom` may leave some out."""
         path = "/v1/messages/count"
-        answer = self._line.post(path, {"to": to}, timeout_seconds=_COUNT_SECONDS)
+        body = {name: whom[name] for name in _WHOM if name in whom}
+        answer = self._line.post(path, body, timeout_seconds=_COUNT_SECONDS)
         return read(Count, answer)
 
     def forecast(self, message: Json) -> Forecast:
         """Return how long a message would take; its content does not matter."""
-        asked = ("to", "lane", "ttl_seconds", "rate_per_second", "send_at")
+        asked = (*_WHOM, "lane", "ttl_seconds", "rate_per_second", "send_at")
         body = {name: message[name] for name in asked if name in message}
         path = "/v1/messages/forecast"
-        return read(Forecast, self._line.post(path, body, timeout_seconds=_COUNT_SECONDS))
+        return read_forecast(self._line.post(path, body, timeout_seconds=_COUNT_SECONDS))
 
     def preview(self, content: Json, person: str | None) -> Mapping[str, Shown]:
         """Render content for one person; return what each platform shows."""
@@ -110,21 +115,41 @@ class Client:
 
     def read_person(self, external_id: str) -> Person:
         """Return one person."""
-        return read(Person, self._line.get(_path("people", external_id)))
+        return read(Person, self._line.get(path_to("people", external_id)))
+
+    def list_aliases(self, external_id: str) -> Sequence[str]:
+        """Return the other names of a person."""
+        answer = self._line.get(path_to("people", external_id, "aliases"))
+        return checked(lambda: [str(one) for one in answer["aliases"]])
+
+    def list_changes(self, external_id: str, limit: int) -> Page[Change]:
+        """Return how a person has changed, newest first."""
+        answer = self._line.get(path_to("people", external_id, "history"), limit=limit)
+        return read_page(answer, lambda one: read(Change, one))
+
+    def list_events(self, external_id: str, limit: int) -> Sequence[Event]:
+        """Return what a person did, newest first."""
+        answer = self._line.get(path_to("people", external_id, "events"), limit=limit)
+        return read_page(answer, lambda one: read(Event, one)).data
+
+    def list_consents(self, external_id: str) -> Sequence[Consent]:
+        """Return what a person agrees to now."""
+        answer = self._line.get(path_to("people", external_id, "consents"))
+        return checked(lambda: [read(Consent, one) for one in answer["present"]])
 
     def list_person_messages(self, external_id: str, limit: int) -> Page[Delivery]:
         """Return what one person was sent, newest first."""
-        path = _path("people", external_id, "messages")
+        path = path_to("people", external_id, "messages")
         return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
 
     def list_device_messages(self, device_id: str, limit: int) -> Page[Delivery]:
         """Return what one device was sent, newest first."""
-        path = _path("devices", device_id, "messages")
+        path = path_to("devices", device_id, "messages")
         return read_page(self._line.get(path, limit=limit), lambda one: read(Delivery, one))
 
     def read_trace(self, delivery_id: str) -> Trace:
         """Return what happened to one delivery."""
-        return read_trace(self._line.get(_path("deliveries", delivery_id, "trace")))
+        return read_trace(self._line.get(path_to("deliveries", delivery_id, "trace")))
 
     def list_devices(self, person: str) -> Page[Device]:
         """Return the devices of one person."""
@@ -132,7 +157,7 @@ class Client:
 
     def read_device(self, device_id: str) -> Device:
         """Return one device."""
-        return read_device(self._line.get(_path("devices", device_id)))
+        return read_device(self._line.get(path_to("devices", device_id)))
 
     def find_device(self, token: str) -> Device:
         """Return the device that holds a token."""
@@ -144,22 +169,34 @@ class Client:
 
     def list_credentials(self, app_id: str) -> Page[Credential]:
         """Return the credentials of an app."""
-        answer = self._line.get(_path("apps", app_id, "credentials"), limit=200)
+        answer = self._line.get(path_to("apps", app_id, "credentials"), limit=200)
         return read_page(answer, lambda one: read(Credential, one))
 
     def add_credential(self, app_id: str, credential: Json, once: str) -> Credential:
         """Add a credential."""
-        path = _path("apps", app_id, "credentials")
+        path = path_to("apps", app_id, "credentials")
         return read(Credential, self._line.post(path, credential, once=once))
 
-    def resume_credential(self, app_id: str, credential_id: str) -> Credential:
-        """Let a paused credential send again."""
-        path = _path("apps", app_id, "credentials", credential_id, "resume")
-        return read(Credential, self._line.post(path))
+    def resume_credential(self, app_id: str, credential_id: str, **wish: bool) -> Credential:
+        """Let a paused credential send again; the gateway is asked first, unless `force`."""
+        path = path_to("apps", app_id, "credentials", credential_id, "resume")
+        return read(Credential, self._line.post(path, wish))
+
+    def list_credential_events(
+        self, app_id: str, credential_id: str, limit: int
+    ) -> Sequence[CredentialEvent]:
+        """Return what happened to a credential, newest first."""
+        path = path_to("apps", app_id, "credentials", credential_id, "history")
+        answer = self._line.get(path, limit=limit)
+        return read_page(answer, lambda one: read(CredentialEvent, one)).data
+
+    def read_hygiene(self) -> Hygiene:
+        """Return which of the app's tokens live, and why the others do not."""
+        return read_hygiene(self._line.get("/v1/devices/hygiene"))
 
     def retire_credential(self, app_id: str, credential_id: str) -> None:
         """Send nothing with a credential any more."""
-        self._line.delete(_path("apps", app_id, "credentials", credential_id))
+        self._line.delete(path_to("apps", app_id, "credentials", credential_id))
 
     def read_kill_switch(self, *level: str) -> KillSwitch:
         """Return the switch of an app, of its credential (both ids), or of everybody (none)."""
@@ -175,28 +212,23 @@ class Client:
 
     def list_keys(self, app_id: str) -> Page[Key]:
         """Return the keys of an app."""
-        answer = self._line.get(_path("apps", app_id, "keys"), limit=200)
+        answer = self._line.get(path_to("apps", app_id, "keys"), limit=200)
         return read_page(answer, lambda one: read(Key, one))
 
     def add_key(self, app_id: str, key: Json, once: str) -> Key:
         """Make a key; its secret is in the answer, this once."""
-        return read(Key, self._line.post(_path("apps", app_id, "keys"), key, once=once))
+        return read(Key, self._line.post(path_to("apps", app_id, "keys"), key, once=once))
 
     def rotate_key(self, app_id: str, key_id: str, overlap_seconds: int, once: str) -> Key:
         """Make a key's successor, with its secret; the old one lives on for the overlap."""
-        path = _path("apps", app_id, "keys", key_id, "rotate")
+        path = path_to("apps", app_id, "keys", key_id, "rotate")
         return read(Key, self._line.post(path, {"overlap_seconds": overlap_seconds}, once=once))
 
     def revoke_key(self, app_id: str, key_id: str) -> None:
         """End a key at once."""
-        self._line.delete(_path("apps", app_id, "keys", key_id))
+        self._line.delete(path_to("apps", app_id, "keys", key_id))
 
 
 def _switch(level: Sequence[str]) -> str:
     kinds = ("apps", "credentials")
-    return _path(*chain.from_iterable(zip(kinds, level, strict=False)), "kill-switch")
-
-
-def _path(*parts: str) -> str:
-    """Return a path; no part leaves its place in it, not even one of dots."""
-    return "/".join(["/v1", *(_DOTS.get(part) or quote(part, safe="") for part in parts)])
+    return path_to(*chain.from_iterable(zip(kinds, level, strict=False)), "kill-switch")

@@ -40,8 +40,8 @@ def moment(day: date, clock: time, zone_name: str) -> str:
     return datetime.combine(day, clock, zone).isoformat(timespec="seconds")
 
 
-def message_body(to: Mapping[str, Any], content: Mapping[str, Any], how: How) -> dict[str, Any]:
-    """Return the body of `POST /v1/messages`."""
+def message_body(whom: Mapping[str, Any], content: Mapping[str, Any], how: How) -> dict[str, Any]:
+    """Return the body of `POST /v1/messages`; `whom` has `to`, and may have `exclude`."""
     optional = {
         "rate_per_second": how.rate_per_second,
         "collapse_id": how.collapse_id,
@@ -49,7 +49,7 @@ def message_body(to: Mapping[str, Any], content: Mapping[str, Any], how: How) ->
     }
     given = {name: value for name, value in optional.items() if value is not None}
     return {
-        "to": dict(to),
+        **whom,
         "content": dict(content),
         "lane": how.lane,
         "ttl_seconds": how.ttl_seconds,

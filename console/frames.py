@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from console.answers import Bucket, Credential, Delivery, Device, Key, Message, Step
-from console.words import STATES, plain, why
+from console.answers import Bucket, Change, Delivery, Device, Event, Key, Message, Person, Step
+from console.fleet_answers import Credential, CredentialEvent, Hygiene
+from console.words import STATES, WATERFALL, plain, why
 
 # The ends of a recipient in the order of the outcome table. Others, should they come, follow.
 ENDS = tuple(state for state in STATES if state != "pending")
@@ -101,6 +102,42 @@ def step_table(steps: Sequence[Step]) -> pd.DataFrame:
     return _with_times(_with_times(table, "At"), "Not before")
 
 
+def change_table(changes: Sequence[Change]) -> pd.DataFrame:
+    """Return one row a value of a person that has changed: what it was, and what it became."""
+    records = [
+        {
+            "What": plain(name) if changed is one.fields else name,
+            "Before": _value(values["before"]),
+            "After": _value(values["after"]),
+            "At": one.at,
+            "Why": one.cause or "written",
+        }
+        for one in changes
+        for changed in (one.attributes, one.fields)
+        for name, values in changed.items()
+    ]
+    return _with_times(_table(records, ["What", "Before", "After", "At", "Why"]), "At")
+
+
+def events_table(events: Sequence[Event]) -> pd.DataFrame:
+    """Return one row an event of a person: what, when, and with which properties."""
+    records = [
+        {
+            "Event": one.name,
+            "At": one.at,
+            "Properties": ", ".join(f"{name}: {value}" for name, value in one.properties.items()),
+            "Came": one.received_at,
+        }
+        for one in events
+    ]
+    table = _table(records, ["Event", "At", "Properties", "Came"])
+    return _with_times(_with_times(table, "At"), "Came")
+
+
+def _value(value: object) -> str:
+    return "(nothing)" if value is None else str(value)
+
+
 def target_table(devices: Sequence[Device]) -> pd.DataFrame:
     """Return one row a target of each device: where pushes go, and whether they may."""
     # A phone shows the first few columns without a swipe.
@@ -135,11 +172,59 @@ def credential_table(credentials: Sequence[Credential]) -> pd.DataFrame:
             "Kind": plain(one.kind),
             "For": one.project_id or " ".join(filter(None, (one.topic, one.environment))),
             "State": one.state,
-            "Why": one.reason_text or plain(one.reason or ""),
+            "Why": one.reason_text or plain(one.reason or "") or one.hold_text or "",
         }
         for one in credentials
     ]
     return _table(records, columns)
+
+
+def event_table(events: Sequence[CredentialEvent]) -> pd.DataFrame:
+    """Return one row an event of a credential: when, what, by whom and why."""
+    records = [
+        {"Time": one.at, "What": one.kind, "By": one.actor or "itself", "Why": one.words or ""}
+        for one in events
+    ]
+    return _with_times(_table(records, ["Time", "What", "By", "Why"]), "Time")
+
+
+def hygiene_table(found: Hygiene) -> pd.DataFrame:
+    """Return one row a reason for which tokens are suspect or dead."""
+    records = [
+        {
+            "State": state,
+            "Tokens": one.tokens,
+            "Gateway": " ".join(filter(None, (one.provider.upper(), one.environment))),
+            "Why": one.words,
+        }
+        for state, reasons in (("suspect", found.suspect), ("dead", found.dead))
+        for one in reasons
+    ]
+    return _table(records, ["State", "Tokens", "Gateway", "Why"])
+
+
+def waterfall_table(steps: Mapping[str, int]) -> pd.DataFrame:
+    """Return one row a step from whom a rule means to whom can be reached, and who is lost."""
+    before = [*list(steps.values())[:1], *steps.values()]
+    records = [
+        {"Step": WATERFALL.get(step, plain(step)), "People": left, "Lost": lost - left}
+        for (step, left), lost in zip(steps.items(), before, strict=False)
+    ]
+    return _table(records, ["Step", "People", "Lost"])
+
+
+def people_table(people: Sequence[Person]) -> pd.DataFrame:
+    """Return one row a person, with what is known."""
+    records = [
+        {
+            "Person": one.external_id,
+            "Attributes": ", ".join(f"{name}: {value}" for name, value in one.attributes.items()),
+            "Locale": one.locale or "",
+            "Time zone": one.time_zone or "",
+        }
+        for one in people
+    ]
+    return _table(records, ["Person", "Attributes", "Locale", "Time zone"])
 
 
 def key_table(keys: Sequence[Key]) -> pd.DataFrame:

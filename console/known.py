@@ -1,7 +1,8 @@
 """Whom of those named the app knows. Asks the API; knows no page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from console.answers import Count
 from console.client import Client
@@ -17,14 +18,18 @@ class Sifted:
     count: Count | None
 
 
-def sift(client: Client, people: Sequence[str]) -> Sifted:
-    """Return who of `people` is known; `count` is None when nobody is. Raises `ApiError`."""
+def sift(client: Client, message: Mapping[str, Any]) -> Sifted:
+    """Return who of the people a message is to is known; `count` is None when nobody is.
+
+    Raises `ApiError`.
+    """
+    people: Sequence[str] = message["to"]["people"]
     known, unknown = list(people), set[str]()
     count = None
     # An answer names a hundred of the unknown at most, so they may go in several rounds.
     while known and count is None:
         try:
-            count = client.count({"people": known})
+            count = client.count({**message, "to": {"people": known}})
         except ApiRefusedError as error:
             gone = error.unknown_people() & set(range(len(known)))
             if not gone:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from console.errors import ApiAwayError, ApiRefusedError, ApiSlowError, ApiStrangeError, Fault
 
 TIMEOUT_SECONDS = 5.0
+# A client of HTTP takes these steps itself, unless they are written so.
+_DOTS = {".": "%2E", "..": "%2E%2E"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ class Line:
         given = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", path, params=given)
 
+    def get_tagged(self, path: str) -> tuple[Any, str]:
+        """Return what stands at `path`, with the entity tag that guards a change of it."""
+        response = self._send("GET", path)
+        return _json(response), response.headers.get("ETag", "")
+
     def post(
         self,
         path: str,
@@ -57,15 +65,20 @@ class Line:
         """Change what stands at `path`."""
         return self._ask("PATCH", path, json=body)
 
-    def put(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Put `body` at `path`; a repetition has no second effect."""
-        return self._ask("PUT", path, json=body)
+    def put(
+        self, path: str, body: Mapping[str, Any] | None = None, *, match: str | None = None
+    ) -> Any:
+        """Put `body` at `path`, if its tag is still `match`; a repetition changes nothing."""
+        return self._ask("PUT", path, json=body, headers={"If-Match": match} if match else {})
 
     def delete(self, path: str) -> None:
         """Delete what stands at `path`."""
         self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
+        return _json(self._send(method, path, **request))
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **request)
         except httpx.TimeoutException as error:
@@ -74,12 +87,21 @@ class Line:
             raise ApiAwayError from error
         if not response.is_success:
             raise _refusal(response)
-        if response.status_code == httpx.codes.NO_CONTENT:
-            return None
-        try:
-            return response.json()
-        except ValueError as error:
-            raise ApiStrangeError from error
+        return response
+
+
+def path_to(*parts: str) -> str:
+    """Return a path; no part leaves its place in it, not even one of dots."""
+    return "/".join(["/v1", *(_DOTS.get(part) or quote(part, safe="") for part in parts)])
+
+
+def _json(response: httpx.Response) -> Any:
+    if response.status_code == httpx.codes.NO_CONTENT:
+        return None
+    try:
+        return response.json()
+    except ValueError as error:
+        raise ApiStrangeError from error
 
 
 def _refusal(response: httpx.Response) -> ApiRefusedError:

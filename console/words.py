@@ -23,9 +23,20 @@ MESSAGE_STATES: Mapping[str, str] = {
     "failed": "could not be sent",
 }
 
+# The steps from whom a rule means to whom can be reached.
+WATERFALL: Mapping[str, str] = {
+    "matched": "The rule holds",
+    "device": "have a device",
+    "consent": "allow push",
+    "permission": "have notifications on",
+    "suppression_list": "are not on the suppression list",
+}
+
 # What a recipient ended with. What a gateway says otherwise is shown in its own words.
 REASONS: Mapping[str, str] = {
     "no_device": "This person has no device that can be reached.",
+    "no_consent": "This person does not allow notifications.",
+    "suppression_list": "This person is on the suppression list.",
     "no_permission": "Notifications are switched off on this device.",
     "no_credential": "The app has no credential for this device's gateway. Add one under Apps.",
     "suspect": "The gateway refused this token before. It is left alone until the app registers "
@@ -33,6 +44,12 @@ REASONS: Mapping[str, str] = {
     "retired_before_send": "The token had ended, or the device was removed, before its turn came.",
     "moved": "The device belonged to somebody else by the time its turn came.",
     "cancelled": "The message was cancelled before its turn came.",
+    "superseded": "A newer message with the same collapse id reaches this device, so the older one "
+    "was not sent.",
+    "credential_retired": "The credential for this device's gateway was deleted before its turn "
+    "came.",
+    "defect": "Preparing it failed again and again, by a fault of ours. The worker's log says "
+    "more.",
     "render_error": "A text could not be filled in for this person: a value is missing or wrong.",
     "too_large": "With this person's values the message is larger than the gateway allows.",
     "skipped_by_template": "The template itself decided to skip this person.",
@@ -52,6 +69,7 @@ REASONS: Mapping[str, str] = {
     "ttl": "Its time ran out before its turn came.",
     "connection_lost": "The connection broke before an answer came. Whether it arrived is not "
     "known.",
+    "unconfirmed": "An earlier try may have arrived, without an answer. It was not sent again.",
     "worker_lost": "The worker was lost while it was on its way. Whether it arrived is not known.",
 }
 
@@ -62,7 +80,12 @@ WAITING: Mapping[str, str] = {
     "project_frozen": "The gateway asked for a pause. Sending goes on by itself.",
     "credential_retired": "The credential was deleted. Add a new one under Apps.",
     "credential_paused": "The credential is paused. Mend it and resume it under Apps.",
+    "third_party_auth_error": "Apple or the web push service refuses the Firebase project's key. "
+    "Mend it in the Firebase console; sending goes on by itself.",
+    "defect": "Preparing it failed by a fault of ours. They are tried again soon.",
     "collapse_budget": "These devices had their share of collapsible messages. They follow slowly.",
+    "newer_first": "A newer message with the same collapse id goes first. They are sent if that "
+    "one does not reach the device.",
     "device_quota_exceeded": "These devices got too many messages. They are tried again soon.",
     "quota_exceeded": "The project's quota is used up. Sending goes on by itself.",
     "too_many_requests": "Apple asks to wait for these devices. They are tried again soon.",
@@ -113,7 +136,8 @@ def waits_for(reason: str | None, words: str = "") -> str:
         return words
     if reason is None:
         return "Its turn has not come yet."
-    return WAITING.get(reason) or f"It is tried again soon. The gateway said: {plain(reason)}."
+    # The fault of a credential too: then nothing goes on by itself.
+    return WAITING.get(reason) or f"It waits to be tried again. The reason given: {plain(reason)}."
 
 
 def plain(name: str) -> str:

@@ -18,10 +18,10 @@ def show(frame: Frame) -> None:
         return
     form, preview = st.columns([3, 2], gap="large")
     with form:
-        to = ask_audience()
+        whom = ask_audience(frame)
         content = ask_content()
         how = ask_how()
     with preview:
-        show_preview(frame, content, to)
-        body = message_body(to, content, how) if to and content and how else None
+        show_preview(frame, content, (whom or {}).get("to"))
+        body = message_body(whom, content, how) if whom and content and how else None
         show_send(frame, body)

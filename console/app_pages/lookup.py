@@ -9,6 +9,7 @@ from console.answers import Delivery, Device, Person
 from console.errors import ApiRefusedError
 from console.frames import history_table, target_table
 from console.markdown import literal
+from console.parts.person_part import show_changes, show_consents, show_events, show_names
 from console.parts.table import choose_row, show_table
 from console.parts.trace import show_trace
 from console.session import Frame
@@ -46,9 +47,13 @@ def _person(frame: Frame, external_id: str) -> None:
     person = frame.client.read_person(external_id)
     st.subheader(literal(person.external_id))
     _facts(person)
+    show_names(frame.client, person.external_id)
+    show_consents(frame.client, person.external_id)
     devices = frame.client.list_devices(external_id).data
     _devices(devices)
     _history(frame, frame.client.list_person_messages(external_id, _ROWS).data)
+    show_events(frame.client, person.external_id)
+    show_changes(frame.client, person.external_id)
 
 
 def _facts(person: Person) -> None:

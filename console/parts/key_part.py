@@ -12,6 +12,8 @@ _SCOPES = (
     "devices:write",
     "people:read",
     "people:write",
+    "events:write",
+    "segments:write",
     "stats:read",
 )
 

@@ -17,6 +17,7 @@ from console.words import REASONS, takes
 _REVIEW = f"{session.VISIT}review"
 _SENT = f"{session.VISIT}sent"
 _NAMED = 20
+_WHO = {"all": "everybody", "people": "those named", "segment": "the segment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,11 @@ def show_send(frame: Frame, body: Mapping[str, Any] | None) -> None:
 
 def _count(frame: Frame, body: Mapping[str, Any]) -> None:
     with session.plain_words(), st.spinner("Counting ..."):
-        people = body["to"].get("people")
-        if people is None:
-            count = frame.client.count(body["to"])
+        if "people" not in body["to"]:
+            count = frame.client.count(body)
             review = _Review(frame.app.id, body, body, count, session.fresh_once())
             _keep(replace(review, forecast=_forecast(frame, body)))
-        sifted = sift(frame.client, people)
+        sifted = sift(frame.client, body)
         if sifted.count is None:
             st.error(f"This app knows none of them: {_named(sifted.unknown)}.")
             return
@@ -98,7 +98,9 @@ def _ask_to_leave_out(review: _Review) -> None:
 
 def _confirm(frame: Frame, review: _Review) -> None:
     count = review.count
-    who = "everybody" if "all" in review.body["to"] else "those named"
+    who = next((words for kind, words in _WHO.items() if kind in review.body["to"]), "")
+    if "exclude" in review.body:
+        who += " but those left out"
     when = f" at {literal(review.body['send_at'])}" if "send_at" in review.body else " now"
     lines = [f"**This goes to {who}{when}: {count.recipients:,} recipients.**"]
     if review.unknown:
@@ -113,6 +115,8 @@ def _confirm(frame: Frame, review: _Review) -> None:
     if review.forecast:
         late = " **That is longer than it lives.**" if not review.forecast.first_pass_at else ""
         st.caption(takes(review.forecast.seconds, review.forecast.limited_by) + late)
+        for words in review.forecast.held:
+            st.warning(f"Some would have to wait: {literal(words)}")
     with st.container(horizontal=True):
         sent = st.button(f"Send to {count.recipients:,} recipients", type="primary")
         _back()

@@ -63,6 +63,7 @@ def place(
             choose_port(),
             choose_port(),
             sandbox_settings(sandbox_process.address),
+            choose_port(),
         )
         with _running(platform, sandbox_process) as place:
             yield place

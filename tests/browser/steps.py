@@ -4,7 +4,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Place
 
-PAGES = ("Overview", "Compose", "Messages", "Look up", "Apps and keys")
+PAGES = ("Overview", "Segments", "Compose", "Messages", "Look up", "Apps and keys")
 
 
 def sign_in(page: Page, place: Place, app_id: str = "") -> None:

@@ -1,12 +1,13 @@
 """The pictures of the documentation, taken as a phone and a laptop, in light and in dark.
 
-    CARILLON_TEST_PICTURES=docs/images ./carillon test tests/browser/test_pictures.py
+    CARILLON_TEST_PICTURES=docs/images ./carillon test --long tests/browser/test_pictures.py
 
 replaces those that are shown there; all of them are taken and looked over in any case.
 """
 
 import contextlib
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +25,19 @@ from tests.repository_files import ROOT
 _FOLDER = "CARILLON_TEST_PICTURES"
 _SHOWN = {
     "overview-laptop-light", "compose-laptop-dark", "overview-phone-dark", "message-phone-light",
-    "look-up-phone-dark",
+    "look-up-phone-dark", "segments-laptop-light",
 }  # fmt: skip
 _COLOURS = 128
+_RULE = {
+    "type": "all",
+    "of": [
+        {"type": "attribute", "name": "points", "operator": ">=", "value": 5000},
+        {
+            "type": "not",
+            "of": {"type": "person", "field": "country", "operator": "in", "value": ["DE"]},
+        },
+    ],
+}
 _SIZES = {"phone": (390, 844), "laptop": (1280, 900)}
 
 
@@ -47,8 +58,15 @@ def campaigns(place: Place) -> Iterator[list[str]]:
     place.client.wait_for_end(running["id"], 30, pause=0.2)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["phone", "laptop"])
+@pytest.mark.parametrize(
+    ("kind", "scheme"),
+    [
+        ("phone", "dark"),
+        ("laptop", "light"),
+        pytest.param("phone", "light", marks=pytest.mark.long),
+        pytest.param("laptop", "dark", marks=pytest.mark.long),
+    ],
+)
 def test_every_picture_can_be_taken(
     opened: Callable[[str, str], Page], campaigns: list[str], tmp_path: Path, kind: str, scheme: str
 ) -> None:
@@ -140,8 +158,22 @@ def apps(page: Page, campaigns: list[str]) -> None:
     page.get_by_role("button", name="Rotate").wait_for()
 
 
+def segments(page: Page, campaigns: list[str]) -> None:
+    go(page, "Segments")
+    heading(page, "Segments")
+    page.get_by_text("The rule as JSON").click()
+    type_in(page, "Another rule, to take its place", json.dumps(_RULE))
+    page.get_by_role("button", name="Take it").click()
+    page.get_by_label("Value of 1", exact=True).wait_for()
+    page.get_by_text("The rule as JSON").click()
+    type_in(page, "Name", "Many points, seldom here")
+    expect(page.get_by_role("button", name="Store", exact=True)).to_be_enabled()
+    main_of(page).evaluate("one => one.scrollTo(0, 0)")
+
+
 _VIEWS: dict[str, Callable[[Page, list[str]], None]] = {
     "overview": overview,
+    "segments": segments,
     "compose": compose,
     "message": message,
     "look-up": look_up,

@@ -223,3 +223,78 @@ def test_a_test_needs_somebody_who_is_there(page: AppTest) -> None:
 
     assert nobody == ["Name who shall get it."]
     assert "'nobody'" in errors(page)[0]
+
+
+def credential_id(scene: Scene) -> str:
+    found = scene.scalar("SELECT public_id FROM credential WHERE provider = 'apns'")
+    return str(found)
+
+
+def test_a_credential_that_is_still_refused_stays_paused_unless_it_is_forced(
+    scene: Scene, page: AppTest
+) -> None:
+    scene.sandbox.control.revoke(scene.sandbox.key.key_id)
+    scene.run_sql(
+        "UPDATE credential SET state = 'paused', reason = 'x', reason_text = 'No.', "
+        "paused_at = now(), probe_at = now() WHERE provider = 'apns'"
+    )
+
+    press(page.run(), "Resume com.example.carillon")
+    refused, words = shown(page.toast), shown(page.warning)
+    press(page, "Resume without asking the gateway")
+    scene.sandbox.control.register_apns_key(scene.sandbox.key, "com.example.carillon")
+
+    assert errors(page) == []
+    assert "Apple refuses the signing key" in refused[0]
+    assert "It is tried again by itself." in words[0]
+    assert scene.scalar("SELECT count(*) FROM credential WHERE state = 'active'") == 2
+    choice = by_label(page.selectbox, "Retire a credential")
+    choice.set_value(credential_id(scene)).run()
+    assert page.dataframe[1].value["What"].tolist() == ["resumed"]
+
+
+def test_whoever_trusts_the_gateway_ends_a_pause_of_the_guard(scene: Scene, page: AppTest) -> None:
+    scene.run_sql(
+        "UPDATE credential SET state = 'paused', reason = 'fleet_guard', reason_text = 'Nearly.', "
+        "paused_at = now() WHERE provider = 'apns'"
+    )
+
+    press(page.run(), "The tokens are wrong: trust the gateway")
+
+    assert errors(page) == []
+    assert scene.scalar(
+        "SELECT guard_rests_until > now() + interval '23 hours' FROM credential "
+        "WHERE provider = 'apns'"
+    )
+
+
+def test_platforms_on_hold_are_said_so_and_let_go(scene: Scene, page: AppTest) -> None:
+    scene.run_sql(
+        "UPDATE credential SET held_platforms = ARRAY['ios', 'web'], hold_text = 'Mend the key.', "
+        "hold_reason = 'x', held_until = now() + interval '1 hour' WHERE provider = 'fcm'"
+    )
+
+    words = shown(page.run().warning)
+    press(page, next(one.label for one in page.button if one.label.startswith("Let those")))
+
+    assert errors(page) == []
+    assert "devices on ios and web wait. Mend the key." in words[0]
+    assert scene.scalar("SELECT count(*) FROM credential WHERE held_platforms IS NOT NULL") == 0
+
+
+def test_the_tokens_of_the_app_are_counted_when_asked_for(scene: Scene, page: AppTest) -> None:
+    empty = [one.value for one in press(page, "Count the tokens").metric]
+    scene.add_device(None, fcm_token("accepted", 1))
+    scene.add_device(None, fcm_token("accepted", 2))
+    scene.run_sql(
+        "UPDATE target SET state = 'retired', state_reason = 'unregistered' "
+        "WHERE id = (SELECT min(id) FROM target)"
+    )
+
+    press(page, "Count the tokens")
+
+    assert errors(page) == []
+    assert empty == ["0", "0", "0"]
+    assert [one.value for one in page.metric] == ["1", "0", "1"]
+    table = next(one.value for one in page.dataframe if "Tokens" in one.value)
+    assert table[["State", "Tokens", "Gateway"]].to_numpy().tolist() == [["dead", 1, "FCM"]]

@@ -3,12 +3,15 @@
 import pandas as pd
 import pytest
 
-from console.answers import Bucket, Credential, Device, Key, Target
+from console.answers import Bucket, Device, Key, Target
+from console.fleet_answers import Credential, CredentialEvent, Hygiene, TokenReason
 from console.frames import (
     count_table,
     credential_table,
     delivery_table,
+    event_table,
     history_table,
+    hygiene_table,
     key_table,
     message_table,
     over_time_table,
@@ -129,3 +132,29 @@ def test_states_are_piled_up_in_each_bucket() -> None:
         ["Accepted", 0, 6], ["Gone", 6, 8], ["Accepted", 0, 1],
     ]  # fmt: skip
     assert (table["Ends"] - table["Begins"]).dt.total_seconds().tolist() == [10.0] * 3
+
+
+def test_events_say_who_did_what_and_why() -> None:
+    table = event_table(
+        [
+            CredentialEvent("resumed", None, "key_1", "2026-03-01T12:01:00Z"),
+            CredentialEvent("paused", "Apple refuses it.", None, "2026-03-01T12:00:00Z"),
+        ]
+    )
+
+    assert table[["What", "By", "Why"]].to_numpy().tolist() == [
+        ["resumed", "key_1", ""],
+        ["paused", "itself", "Apple refuses it."],
+    ]
+
+
+def test_suspect_and_dead_tokens_stand_with_their_reasons() -> None:
+    suspect = TokenReason("bad_device_token", "Apple does not know it.", "apns", "production", 4)
+    dead = TokenReason("unregistered", "It was removed.", "fcm", None, 26)
+
+    table = hygiene_table(Hygiene(1_000, 970, [suspect], [dead], 120, 15))
+
+    assert table.to_numpy().tolist() == [
+        ["suspect", 4, "APNS production", "Apple does not know it."],
+        ["dead", 26, "FCM", "It was removed."],
+    ]

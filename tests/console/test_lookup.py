@@ -130,3 +130,42 @@ def test_foreign_text_stays_text(scene: Scene, console: AppTest) -> None:
     assert shown(console.subheader)[0] == nasty
     assert "](" not in console.subheader[0].value
     assert shown(console.text) == [f"name: {nasty}"]
+
+
+def test_other_names_and_changes_of_a_person_are_shown(scene: Scene, console: AppTest) -> None:
+    scene.add_people({"external_id": "ada", "attributes": {"plan": "free"}})
+    scene.add_people({"external_id": "b*b", "attributes": {"size": "L"}})
+    scene.add_people({"external_id": "ada", "attributes": {"plan": None}, "locale": "en"})
+    merge = scene.post("/v1/merges", {"into": "ada", "from": "b*b"})
+
+    look(console, "b*b")
+
+    assert errors(console) == []
+    assert shown(console.subheader)[0] == "ada"
+    assert "Also called b*b" in shown(console.caption)
+    changes = console.dataframe[-1].value
+    assert changes[["What", "Before", "After"]].to_numpy().tolist() == [
+        ["size", "(nothing)", "L"], ["plan", "free", "(nothing)"], ["locale", "(nothing)", "en"],
+    ]  # fmt: skip
+    assert changes["Why"].tolist() == [f"merge {merge['id']}", "written", "written"]
+
+
+def test_what_a_person_agrees_to_and_did_is_shown(scene: Scene, console: AppTest) -> None:
+    scene.add_people({"external_id": "ada", "consents": {"push": False}})
+    event = {
+        "uuid": "3eb8fecb-e31d-4de0-8d8f-f928e92c2149",
+        "name": "purchase",
+        "person": "ada",
+        "at": "2026-03-01T12:00:00Z",
+        "properties": {"amount": 12.5},
+    }
+    scene.post("/v1/events", event)
+
+    look(console, "ada")
+
+    assert errors(console) == []
+    words = "Push: no (said by api). Nothing is sent to this person."
+    assert words in shown(console.warning)
+    (table,) = [one.value for one in console.dataframe if "Event" in one.value]
+    assert table["Event"].tolist() == ["purchase"]
+    assert table["Properties"].tolist() == ["amount: 12.5"]

@@ -64,7 +64,7 @@ def test_a_local_time_names_its_offset() -> None:
 def test_a_message_holds_only_what_was_given() -> None:
     how = How("campaign", None, 3_600, None, None)
 
-    assert message_body({"all": True}, {"title": "x"}, how) == {
+    assert message_body({"to": {"all": True}}, {"title": "x"}, how) == {
         "to": {"all": True},
         "content": {"title": "x"},
         "lane": "campaign",

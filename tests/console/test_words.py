@@ -67,6 +67,12 @@ def test_the_words_of_the_api_go_first_where_there_are_some() -> None:
     assert waits_for("invalid_provider_token", "Check the key.") == "Check the key."
 
 
+def test_a_fault_of_the_credential_is_not_said_to_heal_by_itself() -> None:
+    assert waits_for("invalid_provider_token") == (
+        "It waits to be tried again. The reason given: invalid provider token."
+    )
+
+
 def test_the_traces_of_the_api_say_the_same() -> None:
     assert (words.STATES, words.REASONS) == (STATES, REASONS)
 
