@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.platform import Bench
+from bench.platform import Site
 from delivery.sandbox.client import ControlClient
 from delivery.sandbox.credentials import make_apns_key, make_service_account
 from delivery.sandbox.tokens import apns_token, fcm_token
@@ -40,7 +40,7 @@ class Crowd:
     fcm_only: bool = False
 
 
-def add_credentials(bench: Bench, quota_per_minute: int) -> None:
+def add_credentials(bench: Site, quota_per_minute: int) -> None:
     """Give the app a credential of each gateway, with this quota."""
     account = make_service_account(_PROJECT, bench.sandbox.token_uri)
     key = make_apns_key()
@@ -60,7 +60,7 @@ def add_credentials(bench: Bench, quota_per_minute: int) -> None:
     )  # fmt: skip
 
 
-def load(bench: Bench, crowd: Crowd) -> None:
+def load(bench: Site, crowd: Crowd) -> None:
     """Import a crowd, people and devices."""
     people, devices = bench.folder / "people.csv", bench.folder / "devices.csv"
     _write(people, _PEOPLE, _people(crowd))

@@ -7,6 +7,8 @@ import argparse
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +28,16 @@ _QUOTA_PER_MINUTE = 6_000_000
 _LOOK_SECONDS = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is sent: to `devices` devices, by `workers` processes; cancelled at half if so."""
+
+    devices: int
+    profile: dict[str, Any]
+    workers: int = 1
+    cancel: bool = False
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark and print its figures."""
     parser = argparse.ArgumentParser(prog="carillon bench campaign", description=__doc__)
@@ -35,10 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--latency", help="of the gateway's answers, such as p50=50,p99=500,max=5000 (ms)"
     )
     parser.add_argument("--cancel", action="store_true", help="cancel it when half of it has ended")
+    parser.add_argument("--workers", type=whole_number, default=1, help="processes of the lane")
     args = parser.parse_args(arguments)
     try:
         with ending_on_signals():
-            found = measure(args.devices, profile(args.latency), cancel=args.cancel)
+            plan = Plan(args.devices, profile(args.latency), args.workers, cancel=args.cancel)
+            found = measure(plan)
     except BenchError as error:
         print(f"carillon: {error}", file=sys.stderr)
         return 1
@@ -58,23 +72,28 @@ def profile(latency: str | None) -> dict[str, Any]:
     return {"sink": True, "latency": given}
 
 
-def measure(
-    devices: int, sandbox_profile: dict[str, Any], *, cancel: bool = False
-) -> dict[str, Any]:
-    """Send one campaign to `devices` devices and return what it took; cancel it at half."""
-    with running(sandbox_profile, {"CARILLON_RAMP_SECONDS": "0"}) as bench:
+def measure(plan: Plan) -> dict[str, Any]:
+    """Send one campaign and return what it took."""
+    with (
+        running(plan.profile, {"CARILLON_RAMP_SECONDS": "0"}) as bench,
+        contextlib.ExitStack() as further,
+    ):
         add_credentials(bench, _QUOTA_PER_MINUTE)
-        load(bench, Crowd("p", devices))
-        [worker] = bench.workers("campaign")
+        load(bench, Crowd("p", plan.devices))
+        for other in range(1, plan.workers):
+            further.enter_context(bench.another_worker("campaign", other))
+        workers = bench.workers("campaign")
         before = cpu_seconds()
         wanted = {"to": {"all": True}, "lane": "campaign", "content": CONTENT}
         message = bench.call("POST", "/v1/messages", wanted)
-        cancelled_at = _cancel_at_half(bench, message["id"]) if cancel else None
-        ended, rss_mb = _watch(bench, worker, message["id"])
+        cancelled_at = _cancel_at_half(bench, message["id"]) if plan.cancel else None
+        ended, rss_mb = _watch(bench, workers, message["id"])
         costs = per_push(before, cpu_seconds(), ended["counts"]["accepted"] or 1)
         with ControlClient(bench.sandbox) as control:
             seen = control.stats()
-        conditions = bench.conditions(quota_per_minute=_QUOTA_PER_MINUTE, ramp_seconds=0)
+        conditions = bench.conditions(
+            quota_per_minute=_QUOTA_PER_MINUTE, ramp_seconds=0, workers=plan.workers
+        )
         found = _figures(ended, rss_mb, seen) | {"cpu_us_per_push": costs}
         found["worker_cpu_us_per_push"] = costs.get("campaign_worker", 0.0)
         if cancelled_at is not None:
@@ -93,11 +112,14 @@ def _cancel_at_half(bench: Bench, message_id: str) -> float:
         time.sleep(_LOOK_SECONDS / 4)
 
 
-def _watch(bench: Bench, worker: psutil.Process, message_id: str) -> tuple[dict[str, Any], float]:
+def _watch(
+    bench: Bench, workers: Sequence[psutil.Process], message_id: str
+) -> tuple[dict[str, Any], float]:
     most = 0
     while True:
-        with contextlib.suppress(psutil.Error):
-            most = max(most, worker.memory_info().rss)
+        for worker in workers:
+            with contextlib.suppress(psutil.Error):
+                most = max(most, worker.memory_info().rss)
         message = bench.call("GET", f"/v1/messages/{message_id}")
         if message["finished_at"] is not None:
             return message, most / 1e6

@@ -1,6 +1,8 @@
 """Numbers on the command line, refused with their bounds."""
 
 import argparse
+import math
+from collections.abc import Callable
 
 _MOST = 100_000_000
 
@@ -21,3 +23,18 @@ def seconds(text: str) -> float:
     if not 0 <= value <= _MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 up")
     return value
+
+
+def number_between(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of numbers within these bounds."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
+        return value
+
+    return read

@@ -30,7 +30,7 @@ _IMPORT_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Site:
     """A running platform with one app; `http` carries the app's admin key."""
 
     http: httpx.Client
@@ -38,8 +38,6 @@ class Bench:
     sandbox: Address
     folder: Path
     environment: Mapping[str, str]
-    pair: Pair
-    load_average: list[float]
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Return the JSON of an answer; raises BenchError when it is no success."""
@@ -53,6 +51,14 @@ class Bench:
     def load(self, kind: str, file: Path) -> None:
         """Import people or devices from a file."""
         command(["import", kind, str(file), "--json"], self.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench(Site):
+    """A platform on an embedded pair of its own, under measurement."""
+
+    pair: Pair
+    load_average: list[float]
 
     @contextlib.contextmanager
     def another_worker(self, lane: str, number: int) -> Iterator[None]:
@@ -77,13 +83,13 @@ class Bench:
         return {
             "cpus": os.cpu_count(),
             "load_average_before": self.load_average,
-            **_durability(self.pair.database_url),
+            **durability(self.pair.database_url),
             **further,
         }
 
 
-def _durability(database_url: str) -> dict[str, str]:
-    # Asked in a session like those of the platform.
+def durability(database_url: str) -> dict[str, str]:
+    """Return how durable a COMMIT is, asked in a session like those of the platform."""
     engine = open_engine(database_url, pool_size=1, process="bench")
     try:
         with engine.connect() as connection:
@@ -148,6 +154,7 @@ def _environment(
 def _platform(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[httpx.Client, str]]:
     port = free_port()
     ports = ["--api-port", str(port), "--console-port", str(free_port())]
+    ports += ["--ingest-port", str(free_port())]
     arguments = [sys.executable, "-m", "api.cli", "up", *ports]
     with process(arguments, environment, folder / "up.log") as up:
         _wait(up, port, folder / "up.log")

@@ -9,7 +9,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from sqlalchemy import Engine, text
 from bench.errors import BenchError
 from bench.numbers import whole_number
 from bench.stage import bench_database, cut_message
+from core.clock import steady_seconds
 from delivery.chunks import repository
 from delivery.chunks.chunk import Lease
 from delivery.engine.open_chunk import OpenChunk
@@ -95,6 +96,13 @@ class Answering:
         self.costs.answer_cpu += time.thread_time() - before
         self.costs.pushes += len(pushes)
 
+    def unwritten(self) -> Collection[Report]:
+        """Nothing waits."""
+        return ()
+
+    def withdraw(self, report: Report) -> None:
+        """Nothing waits."""
+
     def retire(self) -> None:
         """Nothing is open."""
 
@@ -144,7 +152,7 @@ def _walk_all(engine: Engine, window_size: int, *, is_mixed: bool) -> Costs:
     targets = {row.device_id: row.id for row in found}
     before = _cpu_seconds(pid)
     for lease in leases:
-        chunk = OpenChunk(lease, time.monotonic() + _LEASE_SECONDS)
+        chunk = OpenChunk(lease, steady_seconds() + _LEASE_SECONDS)
         _walk(engine, chunk, targets, provider, window_size)
     provider.costs.backend_cpu = _cpu_seconds(pid) - before
     _check(engine, provider.costs)
@@ -167,13 +175,13 @@ def _walk(
             chunk.prepared(Window(positions, pushes, (), provider, 0.0, 3_600.0))
         is_done = _record(engine, chunk, provider.costs)
         if chunk.next is not None:
-            sender.send(chunk, chunk.depart(time.monotonic()))
+            sender.send(chunk, chunk.depart(steady_seconds()))
 
 
 def _record(engine: Engine, chunk: OpenChunk, costs: Costs) -> bool:
     cpu, wall = time.thread_time(), time.perf_counter()
     found = record(engine, chunk, _LEASE_SECONDS)
-    is_done = chunk.recorded(time.monotonic() + _LEASE_SECONDS, time.monotonic())
+    is_done = chunk.recorded(_LEASE_SECONDS, steady_seconds())
     costs.record_cpu += time.thread_time() - cpu
     costs.record_wall += time.perf_counter() - wall
     if found is not Recorded.COMMITTED:

@@ -29,7 +29,7 @@ _WARM_UP = 40
 _PHASE_SECONDS = 4
 _TURN_SECONDS = 2 * _PHASE_SECONDS
 # How much more than expected the campaigns hold.
-_RESERVE = 1.3
+_RESERVE = 2.0
 # So long the first campaign runs before its speed is looked at.
 _LOOK_SECONDS = 3.0
 

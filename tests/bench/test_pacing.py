@@ -10,6 +10,7 @@ from api.services.pair import EmbeddedOptions, embedded_pair
 from bench.disturbance import Disturbance
 from bench.numbers import seconds
 from bench.pacing import Plan, figures
+from tests.bench.reference import undocumented_keys
 from tests.bench.running import result_of, run
 
 _SHORT = ("--quota", "12000", "--seconds", "4", "--ramp", "0", "--devices", "1000")
@@ -24,6 +25,7 @@ def test_the_gateway_counts_what_was_used_of_the_quota() -> None:
     assert found["accepted"] + found["throttled"] == found["requests"] > 0, found
     assert (found["workers"], found["lost"], found["duplicates"]) == (2, 0, 0), found
     assert found["conditions"]["redis_stopped_seconds"] == 1.0
+    assert undocumented_keys("pacing", found) == []
 
 
 def test_only_the_measured_seconds_count() -> None:

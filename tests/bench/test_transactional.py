@@ -5,6 +5,7 @@ import time
 import pytest
 
 from bench.probes import percentile
+from tests.bench.reference import undocumented_keys
 from tests.bench.running import result_of, run
 
 
@@ -24,6 +25,7 @@ def test_pushes_are_timed_idle_and_beside_a_campaign() -> None:
     assert found["alone_campaign_pushes_per_second"] > 0
     assert (found["lost"], found["duplicates"]) == (0, 0)
     assert found["conditions"]["fsync"] == "on"
+    assert undocumented_keys("transactional", found) == []
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.99, 4), (0.25, 1)])

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 import pycurl
@@ -105,6 +105,19 @@ class Binding:
                 yield handle.take_done(), handle.failure(code, words)
                 self._idle.append(handle)
         yield from self._refill()
+
+    def unwritten(self) -> list[Done]:
+        """Return the `done` of the requests that libcurl has not been given."""
+        return [done for _, done, _ in self._waiting]
+
+    def withdraw(self, is_meant: Callable[[Done], bool]) -> Iterator[Finished]:
+        """Take back those of them that are meant; yield a result for each."""
+        waiting, self._waiting = self._waiting, deque()
+        for one in waiting:
+            if is_meant(one[1]):
+                yield one[1], NotProcessed("withdrawn", "withdrawn before anything was written")
+            else:
+                self._waiting.append(one)
 
     def _take(self, easy: pycurl.Curl) -> Handle:
         self._multi.remove_handle(easy)

@@ -7,6 +7,7 @@ body it had taken end as ambiguous, refused streams and those beyond GOAWAY's la
 
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from selectors import DefaultSelector
 
@@ -102,6 +103,15 @@ class CurlTransport:
         """Return how many requests have no result yet."""
         held = sum(binding.in_flight() for binding in self._bindings.values())
         return held + len(self._results)
+
+    def unwritten(self) -> list[Done]:
+        """Return the `done` of the requests that wait for a stream: of others nobody knows."""
+        return [done for binding in self._bindings.values() for done in binding.unwritten()]
+
+    def withdraw(self, is_meant: Callable[[Done], bool]) -> None:
+        """End those of them that are meant, as withdrawn."""
+        for binding in self._bindings.values():
+            self._results.extend(binding.withdraw(is_meant))
 
     def close(self) -> None:
         """Close all connections; what was in flight ends as ambiguous or not processed."""

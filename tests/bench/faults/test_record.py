@@ -11,7 +11,6 @@ import h2.events
 import h2.settings
 import pytest
 
-from bench.faults.connection import FaultConnection
 from bench.faults.request import FaultRequest
 from bench.faults.script import Script, greet, ignore
 from bench.faults.server import FaultServer, Options, serving
@@ -107,8 +106,10 @@ def test_a_stream_too_many_is_a_violation(server: FaultServer, client: Careless)
 
     client.push()
     client.push()
-    server.each(FaultConnection.ping)
-    client.read_until(h2.events.PingReceived)
+    # Its answer comes when all before it was read.
+    client.http.ping(b"all read")
+    client.flush()
+    client.read_until(h2.events.PingAckReceived)
 
     assert server.record.violations() == ["stream 3 is one more than 1"]
 
