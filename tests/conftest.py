@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine
 from xdist.remote import Producer
 
 from api.services.pair import EmbeddedOptions, Pair, Urls, embedded_pair
+from bench.own.packages import MissingError
 from core.database import open_engine
 from tests.databases import cloned, ensure_template
-from tests.external.packages import MissingError
 from tests.external.scheduling import OwnServersTogether
 from tests.servers import SERVERS, Servers
 

@@ -5,14 +5,12 @@ import os
 import secrets
 from pathlib import Path
 
-import amqp
 import pytest
 import redis
-from kombu.utils.url import parse_url
 
 from api.services.pair import Urls
 from api.services.trial import trial_pair
-from core.queue import LANES, lane_queue
+from bench.own.rabbitmq import drop_queues
 from tests.databases import drop_all
 from tests.external.found import Found, find_servers
 
@@ -117,17 +115,8 @@ def _drop_keys(url: str, start: str) -> None:
 
 
 def _drop_queues(url: str, run: str) -> None:
-    parts = parse_url(url)
-    address = f"{parts['hostname']}:{parts['port'] or 5672}"
-    with amqp.Connection(
-        address, parts["userid"], parts["password"], virtual_host=parts["virtual_host"] or "/"
-    ) as connection:
-        channel = connection.channel()
-        for worker in range(_MOST_WORKERS):
-            prefix = f"{_start_of_names(run, f'gw{worker}')}-"
-            for lane in LANES:
-                channel.queue_delete(lane_queue(prefix, lane))
-            channel.exchange_delete(lane_queue(prefix, "maintenance"))
+    starts = (_start_of_names(run, f"gw{worker}") for worker in range(_MOST_WORKERS))
+    drop_queues(url, (f"{start}-" for start in starts))
 
 
 SERVERS = pytest.StashKey[Servers]()

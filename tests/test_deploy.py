@@ -20,7 +20,7 @@ _EXAMPLE = (ROOT / ".env.example").read_text()
 _SERVERS = {"postgres": "postgres:18.", "redis": "redis:", "rabbitmq": "rabbitmq:"}
 _OURS = sorted(_SERVICES.keys() - _SERVERS.keys())
 # These answer somebody, so somebody can ask whether they are well.
-_ANSWERING = [*_SERVERS, "api", "console", "sandbox"]
+_ANSWERING = [*_SERVERS, "api", "ingest", "console", "sandbox"]
 _VARIABLE = re.compile(r"\bCARILLON_[A-Z_]+")
 _PINNED = re.compile(r"[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)*")
 
@@ -37,7 +37,7 @@ def _command(service: str) -> list[str]:
 
 def test_every_process_of_the_architecture_is_there() -> None:
     workers = {f"worker-{lane}" for lane in LANES}
-    others = {"api", "scheduler", "console", "sandbox", "migrate"}
+    others = {"api", "ingest", "scheduler", "console", "sandbox", "migrate"}
 
     assert _SERVICES.keys() == {*_SERVERS, *workers, *others}
 
@@ -71,7 +71,9 @@ def test_nobody_waits_for_the_health_of_who_can_not_tell(service: str) -> None:
             assert "healthcheck" in _SERVICES[name]
 
 
-@pytest.mark.parametrize("service", ["api", "scheduler", *(f"worker-{lane}" for lane in LANES)])
+@pytest.mark.parametrize(
+    "service", ["api", "ingest", "scheduler", *(f"worker-{lane}" for lane in LANES)]
+)
 def test_processes_start_on_a_migrated_database(service: str) -> None:
     assert "migrate" in _SERVICES[service]["depends_on"]
     assert "postgres" in _SERVICES["migrate"]["depends_on"]

@@ -12,6 +12,7 @@ from tools import check_addresses
 _PAGES = sorted(repository_files("*.md"))
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _COMMAND = re.compile(r"\./carillon ([a-z][a-z-]*)")
 
 
@@ -55,6 +56,30 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page.write_text("# One\n[good](#one) [bad](#two) [gone](none.md) [far](https://example.com)\n")
 
     assert _broken(page, tmp_path) == ["#two", "none.md"]
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    assert [one for one in _TEST.findall(page.read_text()) if not _is_test(*one)] == []
+
+
+def test_the_promises_about_crashes_name_their_tests() -> None:
+    page = ROOT / "docs" / "why" / "nothing-lost.md"
+
+    rows = [row for row in page.read_text().splitlines() if row.startswith("| **")]
+    assert len(rows) >= 15
+    assert [row for row in rows if not _TEST.search(row)] == []
+
+
+@pytest.mark.parametrize("name", ["test_every_test_that_a_page_names_exist", "Path"])
+def test_a_test_that_does_not_exist_is_found(name: str) -> None:
+    assert not _is_test("tests/test_docs.py", name)
+    assert not _is_test("tests/test_nothing.py", name)
+
+
+def _is_test(path: str, name: str) -> bool:
+    file = ROOT / path
+    return file.is_file() and f"\ndef {name}(" in file.read_text()
 
 
 def test_the_index_of_the_documentation_leads_to_every_page() -> None:

@@ -43,13 +43,17 @@ NOT_SIMPLE = [
     "{{ broken",
     "{{ name | nosuchfilter }}",
 ]
-NAMES = ["name", "points", "price", "tags", "nested", "vip", "locale", "skip", "ﬁ", "fi"]
+NAMES = ["name", "points", "price", "tags", "nested", "vip", "locale", "skip", "ﬁ", "fi", "items"]
 FILTERS = [
     "upper", "lower", "capitalize", "title", "trim", "trim('a')", "string", "int", "int(3)",
     "float", "round", "round(2)", "round(1, 'floor')", "length", "count", "default", "d('%s')",
     "default('x', true)", "default(none)", "default(default_value='y')", "replace('a', 'xyz')",
     "replace('', 'x')", "truncate", "truncate(5)", "truncate(9, true, '')", "join", "join(', ')",
     "first", "escape", "abs", "replace('a')", "truncate('5')", "truncate(1)", "d(7)", "sum",
+    "int(base=2)", "int(none)", "round(precision=3)", "round(-1)", "round(true)", "default(1.5)",
+    "default(true)", "d([])", "truncate(3, leeway=0)", "truncate(true)", "truncate(300)",
+    "trim('')", "trim(none)", "replace('a', 'b', 1)", "replace(old='a', new='%')", "join(d='%')",
+    "join(none)", "reverse", "unique", "list", "sort",
 ]  # fmt: skip
 
 literals = st.one_of(

@@ -1,6 +1,5 @@
 """Preparing windows of a message."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -25,7 +24,8 @@ def message(number: int, **content: Any) -> MessageFacts:
 
 
 def window(*platforms: str) -> list[Recipient]:
-    return [Someone({}, platform=platform).recipient() for platform in platforms]
+    """Devices of nobody: about them no database is asked."""
+    return [Someone(None, platform=platform).recipient() for platform in platforms]
 
 
 @pytest.fixture
@@ -62,15 +62,14 @@ def test_what_devices_tell_asks_no_database_either(preparer: TemplatePreparer) -
     assert [texts for _, texts in made] == [("On ios",), ("On android",)]
 
 
-def test_what_people_have_is_read(preparer: TemplatePreparer) -> None:
+@pytest.mark.parametrize("title", ["Hello", "{{ name }}"])
+def test_people_are_asked_about(preparer: TemplatePreparer, title: str) -> None:
     with pytest.raises(OperationalError):
-        preparer.prepare(message(1, title="{{ name }}"), window("ios"))
+        preparer.prepare(message(1, title=title), [Someone({}).recipient()])
 
 
 def test_nobodys_device_needs_no_person(preparer: TemplatePreparer) -> None:
-    (recipient,) = window("ios")
-
-    (made,) = preparer.prepare(message(1, title="{{ name }}"), [replace(recipient, person_id=None)])
+    (made,) = preparer.prepare(message(1, title="{{ name }}"), window("ios"))
 
     assert made == Skipped("render_error", "title: 'name' is undefined")
 

@@ -108,6 +108,31 @@ def test_values_are_never_templates_themselves(value: str) -> None:
         assert render("{{ v }}", {"v": rendered}) == rendered
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ first_name.upper }}",
+        "{{ first_name.upper | lower }}",
+        "{{ first_name ~ first_name.upper }}",
+        "{{ [first_name.upper] }}",
+        "{{ first_name.upper == first_name }}",
+        "{{ skip }}",
+        "{{ tags | map('upper') }}",
+        "{{ tags | map('upper') | title }}",
+        "{{ [tags | select] | string }}",
+        "{{ tags | map('upper') | truncate(20) }}",
+    ],
+)
+def test_what_has_no_text_shows_nobody_its_place_in_memory(source: str) -> None:
+    with pytest.raises(RenderError, match=r"`\(\)`|`join` it"):
+        render(source, VALUES)
+
+
+def test_what_is_handed_on_can_be_joined() -> None:
+    assert render("{{ tags | map('upper') | sort | join('-') }}", VALUES) == "A-B"
+    assert render("{{ tags | reverse | list }}", VALUES) == "['b', 'a']"
+
+
 def test_the_reason_of_a_skip_is_always_storable() -> None:
     with pytest.raises(SkipRecipient) as wish:
         render("{{ skip('a\\x00b\\ud800') }}", VALUES)

@@ -1,13 +1,17 @@
 """PostgreSQL is away: a clear 503 and nothing half-written; workers go on when it is back."""
 
+import time
 from typing import Any
 
 import pytest
 
 from api.services.pair import Pair
 from tests.chaos.stage import Stage
+from tests.deadlines import note, wait_until
 
 _DEVICES = 600
+_CROWD = 3_000
+_AWAY_SECONDS = 60.0
 _MESSAGE: dict[str, Any] = {
     "to": {"all": True}, "content": {"title": "Hello"}, "send_at": "2099-01-01T00:00:00Z"
 }  # fmt: skip
@@ -79,5 +83,33 @@ def test_a_campaign_survives_crashes_of_the_database(own_stage: Stage, own_pair:
     books = own_stage.wait_end(message_id)
 
     assert books.message["counts"]["accepted"] == books.message["targeted"] == _DEVICES
+    assert books.duplicates == 0
+    worker.terminate(15)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_minute_without_the_database(own_stage: Stage, own_pair: Pair) -> None:
+    own_stage.add_devices(_CROWD)
+    own_stage.scene.sandbox.control.profile(latency={"p50": 150, "p99": 400, "max": 600})
+    lease = own_stage.scene.settings.lease_seconds
+    worker = own_stage.crew.start()
+    message_id = own_stage.send(rate_per_second=300)
+    own_stage.wait_accepted(300)
+
+    own_pair.postgres.stop("immediate")
+    away_since = time.time()
+    wait_until(lambda: time.time() >= away_since + _AWAY_SECONDS, 90, "a minute passes")
+    last = float(own_stage.scene.sandbox.control.stats()["last_arrival"]) - away_since
+    reached = own_stage.accepted()
+    own_pair.postgres.start()
+    books = own_stage.wait_end(message_id, 120)
+
+    note(f"last push {last:.2f} s after the database was gone, with a lease of {lease:g} s")
+    # What had its intent recorded may leave, and nothing after the lease.
+    assert last <= lease
+    assert reached < _CROWD
+    # The worker has kept every answer: nobody is in doubt.
+    assert books.message["counts"]["accepted"] == books.message["targeted"] == _CROWD
     assert books.duplicates == 0
     worker.terminate(15)

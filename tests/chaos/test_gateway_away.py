@@ -7,32 +7,12 @@ from typing import Any
 import pytest
 
 from api.services.pair import Urls
-from delivery.sandbox.client import Address
-from delivery.sandbox.credentials import make_service_account, service_account_half
-from tests.chaos.relay import Relay, relay_to_port
+from bench.relay import Relay
 from tests.chaos.stage import Stage, open_stage
 from tests.deadlines import wait_until
-from tests.fixtures.sandbox import PROJECT, Sandbox
+from tests.fixtures.sandbox import Sandbox
 
 _DEVICES = 300
-
-
-@pytest.fixture
-def line(sandbox: Sandbox) -> Iterator[tuple[Relay, Sandbox]]:
-    """The only way to the gateways, and the gateways at the end of it."""
-    address = sandbox.address
-    with relay_to_port(address.host, address.port) as (relay, port):
-        behind = Address(address.host, port, address.mtls_port, address.ca)
-        account = make_service_account(PROJECT, behind.token_uri)
-        half = service_account_half(account)
-        sandbox.control.register(half)
-        yield (
-            relay,
-            Sandbox(
-                behind, sandbox.control, sandbox.http, sandbox.folder, account, sandbox.key, half
-            ),
-        )
-        sandbox.control.revoke(account["private_key_id"])
 
 
 @pytest.fixture

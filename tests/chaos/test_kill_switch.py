@@ -41,7 +41,7 @@ def is_idle(stage: Stage) -> bool:
     return bool(held == 0)
 
 
-@pytest.mark.parametrize("rate", [None, _RATE])
+@pytest.mark.parametrize("rate", [_RATE, pytest.param(None, marks=pytest.mark.long)])
 def test_the_whole_installation_stops_and_goes_on(stage: Stage, rate: float | None) -> None:
     stage.add_devices(_DEVICES)
     stage.scene.sandbox.control.profile(latency={"p50": 200, "p99": 900, "max": 1500})

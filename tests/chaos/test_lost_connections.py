@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import event, make_url
 
 from api.worker import build_engine
+from bench.relay import Link, relay_to_postgres
 from core.database import open_engine
-from tests.chaos.relay import Link, relay_to_postgres
 from tests.chaos.stage import Books, Stage
 from tests.deadlines import wait_until
 
@@ -22,6 +22,8 @@ _LEAST_BREAKS = 2
 # A step is recorded by one statement, which commits by itself.
 STEP = b"WITH held AS"
 WINDOW = b"SELECT w.position"
+# Read alone when a window has waited, and together with the window else.
+CONTROL = b"SELECT m.state AS message_state"
 
 Break = Callable[[Link, int], bool]
 
@@ -34,21 +36,23 @@ def short_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def send_over(stage: Stage, folder: Path, command: bytes, break_: Break, policy: str) -> Books:
+def send_over(stage: Stage, folder: Path, command: bytes, break_: Break, **fields: Any) -> Books:
     """Send while every other `command` to the database meets a break; return the end."""
     stage.add_devices(_DEVICES)
     seen = itertools.count(1)
     broken = itertools.count()
 
     def judge(link: Link, data: bytes) -> bool:
-        if command not in data or next(seen) % _EVERY:
+        if command not in data or (command == CONTROL and WINDOW in data):
+            return True
+        if next(seen) % _EVERY:
             return True
         return break_(link, next(broken))
 
     url = make_url(stage.scene.settings.require_database_url())
     # What is not set is read by the driver from the query, or has its default there.
     own_url = url._replace(host=None, port=None).update_query_dict({"host": str(folder)})
-    message_id = stage.send(policy=policy)
+    message_id = stage.send(**fields)
     with relay_to_postgres(url, folder, judge):
         database = open_engine(own_url.render_as_string(hide_password=False), pool_size=4)
         event.listen(database, "connect", _send_texts)
@@ -83,7 +87,7 @@ def test_a_commit_without_an_answer(
         # In turns it holds and the answer is lost, or it does not even arrive.
         return number % 2 == 0
 
-    books = send_over(stage, short_folder, command, break_, policy)
+    books = send_over(stage, short_folder, command, break_, policy=policy)
 
     assert books.message["counts"]["accepted"] == _DEVICES
     assert books.duplicates == 0
@@ -94,7 +98,22 @@ def test_a_commit_without_an_answer(
 def test_a_connection_that_breaks_while_a_window_is_read(
     stage: Stage, short_folder: Path, policy: str
 ) -> None:
-    books = send_over(stage, short_folder, WINDOW, lambda _link, _number: False, policy)
+    books = send_over(stage, short_folder, WINDOW, lambda _link, _number: False, policy=policy)
 
+    assert books.message["counts"]["accepted"] == _DEVICES
+    assert books.duplicates == 0
+
+
+@pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
+@pytest.mark.parametrize("stage", [{"chunk_size": 100}], indirect=True)
+def test_a_connection_that_breaks_while_a_window_that_waited_is_looked_at_again(
+    stage: Stage, short_folder: Path, policy: str
+) -> None:
+    books = send_over(
+        stage, short_folder, CONTROL, lambda _link, _number: False,
+        policy=policy, rate_per_second=100,
+    )  # fmt: skip
+
+    # What others of its chunk were answered meanwhile is not forgotten.
     assert books.message["counts"]["accepted"] == _DEVICES
     assert books.duplicates == 0

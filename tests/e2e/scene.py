@@ -132,6 +132,24 @@ def settings_for(urls: tuple[str, str, str], sandbox: Sandbox, **changes: Any) -
     )
 
 
+# No lease is taken over before the server has run for one, and that of the tests is young.
+LEASE_SECONDS = 2.5
+
+
+def hasty_settings(
+    urls: tuple[str, str, str], sandbox: Sandbox, *, retry_floor_seconds: float
+) -> Settings:
+    """Return the settings of a platform with short leases that waits little for answers."""
+    return settings_for(
+        urls,
+        sandbox,
+        lease_seconds=LEASE_SECONDS,
+        request_timeout_seconds=0.5,
+        lease_margin_seconds=0.1,
+        retry_floor_seconds=retry_floor_seconds,
+    )
+
+
 @contextmanager
 def open_scene(settings: Settings, sandbox: Sandbox) -> Iterator[Scene]:
     """Yield a scene; the sandbox forgets what it saw before."""

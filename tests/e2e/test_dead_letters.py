@@ -1,9 +1,15 @@
 """Dead letters: counted by reason, and replayed as a new message."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from delivery.dead_letters import repository as dead_letters
+from delivery.dead_letters.dead_letter import DeadLetterFilter
+from delivery.messages import service as messages
 from delivery.sandbox.tokens import apns_token, fcm_token
 from tests.api.doors import pointers, problem
 from tests.e2e.scene import Scene
@@ -202,3 +208,97 @@ def test_many_are_left_to_the_scheduler(scene: Scene, monkeypatch: pytest.Monkey
     scene.work()
 
     assert scene.assert_adds_up(made["id"])["targeted"] == 3
+
+
+def test_the_few_left_of_many_are_left_to_the_scheduler_too(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.replaying.CUT_AT_ONCE", 2)
+    original = stage(scene)
+    heal(scene)
+    first = replay(scene, original, reason="sender_id_mismatch").json()
+    scene.work()
+
+    rest = replay(scene, original, state="rejected").json()
+
+    assert (first["state"], first["targeted"]) == ("running", 2)
+    assert (rest["state"], rest["targeted"]) == ("scheduled", None)
+    scene.work()
+    assert scene.assert_adds_up(rest["id"])["targeted"] == 1
+
+
+def test_what_ended_late_because_nothing_ran_is_found_by_its_end(scene: Scene) -> None:
+    stage(scene)
+    scene.run_sql("UPDATE ledger SET at = now() + interval '5 days'")
+    later = (datetime.now(UTC) + timedelta(days=4)).isoformat()
+
+    assert sum(groups(scene, since=later).values()) == 4
+    assert groups(scene, until=later) == {}
+
+
+def test_whom_a_replay_did_not_send_to_can_be_replayed_again(scene: Scene) -> None:
+    original = stage(scene)
+    heal(scene)
+    scene.run_sql("UPDATE credential SET state = 'retired' WHERE provider = 'fcm'")
+    without = replay(scene, original, reason="sender_id_mismatch").json()
+    scene.work()
+    assert scene.read(without["id"])["reasons"] == {"suppressed": {"no_credential": 2}}
+    scene.run_sql("UPDATE credential SET state = 'active'")
+    cancelled = replay(scene, original, reason="sender_id_mismatch").json()["id"]
+    scene.http.post(f"/v1/messages/{cancelled}/cancel").raise_for_status()
+    scene.work()
+    assert scene.read(cancelled)["reasons"] == {"suppressed": {"cancelled": 2}}
+
+    third = replay(scene, original, reason="sender_id_mismatch").json()["id"]
+    scene.work()
+
+    assert scene.assert_adds_up(third)["counts"]["accepted"] == 2
+    problem(replay(scene, original, reason="sender_id_mismatch"), 409, "no_dead_letters")
+
+
+def test_who_left_since_the_replay_was_made_does_not_get_it(scene: Scene) -> None:
+    original = stage(scene)
+    heal(scene)
+    scene.add_people({"external_id": "bob"})
+    made = replay(scene, original, provider="fcm").json()["id"]
+    scene.sandbox.control.reset()
+    devices = scene.scalar(
+        "SELECT array_agg(d.public_id) FROM chunk c JOIN device d ON d.id = ANY(c.device_ids)"
+    )
+    scene.post(f"/v1/devices/{devices[0]}/bind", {"person": "bob"})
+    denied = scene.http.patch(f"/v1/devices/{devices[1]}", json={"permission": "denied"})
+    denied.raise_for_status()
+    scene.http.delete(f"/v1/devices/{devices[2]}").raise_for_status()
+
+    scene.work()
+
+    assert scene.assert_adds_up(made)["reasons"] == {
+        "suppressed": {"moved": 1, "no_permission": 1, "retired_before_send": 1}
+    }
+    assert list(scene.sandbox.control.accepted()) == []
+
+
+def test_of_many_replays_at_once_one_is_made(scene: Scene) -> None:
+    original = stage(scene)
+    heal(scene)
+
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: replay(scene, original), range(8)))
+
+    assert sorted(answer.status_code for answer in given) == [202] + [409] * 7
+    assert scene.scalar("SELECT count(*) FROM message WHERE replay_of IS NOT NULL") == 1
+
+
+def test_those_left_of_many_are_found_by_a_join(scene: Scene) -> None:
+    original = stage(scene)
+    with scene.database.connect() as connection:
+        app_id = connection.scalar(text("SELECT id FROM app"))
+        found = messages.find(connection, app_id, original)
+        wanted = DeadLetterFilter(message_id=found.id)
+        sql, values = dead_letters.devices_of(dead_letters.audience_of(found, wanted))
+        explained = connection.execute(text(f"EXPLAIN {sql}"), {"app_id": app_id, **values})
+        plan = "\n".join(explained.scalars())
+
+    # With an anti join it expects nobody to be left; a subplan is run for each.
+    assert "Anti Join" not in plan
+    assert "SubPlan" not in plan

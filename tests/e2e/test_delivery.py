@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from delivery.sandbox.tokens import apns_token, fcm_fid, fcm_token
 from tests.e2e.scene import Scene
 
@@ -119,14 +121,19 @@ def test_a_message_for_later_starts_when_it_is_due(scene: Scene) -> None:
     assert scene.assert_adds_up(message_id)["counts"]["accepted"] == 1
 
 
-def test_a_message_that_can_not_be_cut_fails_and_holds_up_nobody(scene: Scene) -> None:
+@pytest.mark.parametrize("audience", ['{"people": ["x"]}', "{}"])
+def test_a_message_that_can_not_be_cut_fails_and_holds_up_nobody(
+    scene: Scene, audience: str
+) -> None:
     scene.add_device(None, fcm_token("accepted", 1))
     broken, fine = (
         str(scene.post("/v1/messages", {"to": {"all": True}, "content": {"title": "A"}})["id"])
         for _ in range(2)
     )
     scene.run_sql(
-        'UPDATE message SET audience = \'{"people": ["x"]}\' WHERE public_id = :id', id=broken
+        "UPDATE message SET audience = CAST(:audience AS jsonb) WHERE public_id = :id",
+        audience=audience,
+        id=broken,
     )
 
     scene.work()

@@ -11,7 +11,7 @@ from delivery.chunks import repository
 from delivery.chunks.chunk import Lease
 from delivery.engine.open_chunk import OpenChunk
 from delivery.engine.opener import Opener
-from delivery.engine.openings import Openings
+from delivery.engine.openings import Bounds, Openings
 from delivery.engine.repository import read_window, split
 from delivery.pacing.gcra import HORIZON_SECONDS
 from delivery.pacing.limits import Limits, PacingRules
@@ -56,7 +56,7 @@ def test_recipients_return_when_the_credential_can_not_be_read(scene: Scene) -> 
     )
 
     with pytest.raises(OperationalError):
-        Openings(opener, unreadable).start(chunk, 2, HORIZON_SECONDS)
+        Openings(opener, unreadable).start(chunk, Bounds(2, 2, HORIZON_SECONDS))
 
     assert list(chunk.queue) == [0, 1, 2]
     assert chunk.next is None

@@ -190,3 +190,29 @@ def test_a_trace_outlives_its_device(scene: Scene) -> None:
     found = trace(scene, delivery_id(message, number))
 
     assert (found["state"], found["device"]) == ("accepted", None)
+
+
+def test_a_lost_worker_is_told_from_one_that_works(scene: Scene) -> None:
+    scene.add_people({"external_id": "ada"})
+    scene.add_device("ada", fcm_token("accepted", 1))
+    send(scene, {"people": ["ada"]}, rate_per_second=0.5)
+    (entry,) = deliveries(scene, person="ada")
+    held = "UPDATE chunk SET lease_until = clock_timestamp() + interval '1 minute'"
+
+    before = trace(scene, entry["id"])["words"]
+    scene.run_sql(held)
+    in_hand = trace(scene, entry["id"])["words"]
+    scene.run_sql("UPDATE chunk SET intended = 1, open = '{0}'")
+    on_its_way = trace(scene, entry["id"])["words"]
+    scene.run_sql(held.replace("+", "-"))
+    lost = trace(scene, entry["id"])["words"]
+    back = "UPDATE chunk SET intended = 0, open = '{}', lease_until = NULL, due_at = :due"
+    scene.run_sql(back, due="2099-01-01T00:00:00Z")
+    awaits_permit = trace(scene, entry["id"])["words"]
+
+    slow = " The message goes at no more than 0.5 a second."
+    assert before == f"Its turn has not come yet.{slow}"
+    assert in_hand == f"A worker has it in hand; no answer has been recorded yet.{slow}"
+    assert on_its_way == "It is on its way: no answer has been recorded yet."
+    assert lost == "Its worker was lost while it was on its way; the next worker settles it."
+    assert awaits_permit.endswith("Limits and quotas let it go on at 2099-01-01 00:00:00 UTC.")

@@ -9,19 +9,19 @@ import pytest
 from api.commands.migrate import migrate
 from api.services.binaries import find_binaries
 from api.services.pair import Urls
-from tests.chaos.stage import Stage, open_stage
-from tests.databases import cloned
-from tests.external.found import swept_ground
-from tests.external.own_postgres import copied, own_postgres
-from tests.external.own_rabbitmq import own_rabbitmq
-from tests.external.own_redis import own_redis
-from tests.external.own_servers import Ground, OwnServer
-from tests.external.packages import (
+from bench.own.packages import (
     MissingError,
     postgres_program,
     rabbitmq_program,
     redis_program,
 )
+from bench.own.postgres import copied, own_postgres
+from bench.own.rabbitmq import own_rabbitmq
+from bench.own.redis import own_redis
+from bench.own.servers import Ground, OwnServer
+from tests.chaos.stage import Stage, open_stage
+from tests.databases import cloned
+from tests.external.found import swept_ground
 from tests.fixtures.sandbox import Sandbox, sandbox, sandbox_process
 from tests.servers import STATE
 

@@ -19,11 +19,11 @@ from api.services.binaries import find_binaries
 from api.services.claim import claimed
 from api.services.errors import AlreadyRunningError
 from api.services.processes import ProcessBook
-from tests.external.own_postgres import copied, own_postgres
-from tests.external.own_rabbitmq import own_rabbitmq, version_of
-from tests.external.own_redis import own_redis
-from tests.external.own_servers import Ground, OwnServer, ground
-from tests.external.packages import postgres_program, rabbitmq_program, redis_program
+from bench.own.packages import postgres_program, rabbitmq_program, redis_program
+from bench.own.postgres import copied, own_postgres
+from bench.own.rabbitmq import own_rabbitmq, version_of
+from bench.own.redis import own_redis
+from bench.own.servers import Ground, OwnServer, ground
 
 _SLOTS = 16
 _POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"

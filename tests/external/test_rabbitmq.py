@@ -12,12 +12,12 @@ import pytest
 from kombu.utils.url import parse_url
 
 from api.services.pair import Urls
+from bench.own.servers import OwnServer
+from bench.relay import Link, relay_to_port
 from core.queue import LANES, Nudger, create_queue, lane_queue
-from tests.chaos.relay import Link, relay_to_port
 from tests.chaos.stage import Stage, open_stage
 from tests.deadlines import wait_until
 from tests.external.lanes import channel_to, counts, has_consumer
-from tests.external.own_servers import OwnServer
 from tests.fixtures.sandbox import Sandbox
 from tests.servers import own_names
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.own.servers import OwnServer
 from tests.chaos.crew import Member
 from tests.chaos.stage import Books, Stage
 from tests.deadlines import wait_until
 from tests.external.lanes import counts, has_consumer
-from tests.external.own_servers import OwnServer
 
 pytestmark = pytest.mark.external
 

@@ -13,11 +13,11 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from bench.own.servers import HOST, OwnServer
+from bench.relay import Relay
 from core.database import open_engine
 from core.queue import create_queue
 from delivery.sandbox.authority import AuthorityFiles, make_authority
-from tests.chaos.relay import Relay
-from tests.external.own_servers import HOST, OwnServer
 
 pytestmark = pytest.mark.external
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """A behaviour by its number; `later` says what of it is left to pausing.
+    """A behaviour by its number.
 
     Tests are named without `test_`, in `file`, or as path::name where they live elsewhere.
     """
@@ -14,4 +14,3 @@ class Behaviour:
     name: str
     file: str
     tests: tuple[str, ...]
-    later: str = ""

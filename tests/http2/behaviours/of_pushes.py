@@ -2,6 +2,9 @@
 
 from tests.http2.behaviours.behaviour import Behaviour
 
+_REVOKED = "tests/chaos/test_key_revoked.py"
+_HOLD = "tests/chaos/test_platform_hold.py"
+_GUARD = "tests/chaos/test_fleet_guard.py"
 CREDENTIALS = (
     Behaviour(
         25,
@@ -28,8 +31,10 @@ CREDENTIALS = (
         27,
         "A key revoked mid-run",
         "test_credentials",
-        ("a_revoked_key_stops_the_credential_and_no_token",),
-        later="Pausing within a few requests, and resuming, is the engine's.",
+        (
+            "a_revoked_key_stops_the_credential_and_no_token",
+            f"{_REVOKED}::test_a_key_revoked_mid_run_pauses_and_resumes_by_itself",
+        ),
     ),
     Behaviour(
         28,
@@ -58,7 +63,11 @@ CREDENTIALS = (
         30,
         "THIRD_PARTY_AUTH_ERROR for iOS alone",
         "test_credentials",
-        ("a_bad_key_of_apple_leaves_android_alone",),
+        (
+            "a_bad_key_of_apple_leaves_android_alone",
+            f"{_HOLD}::test_iphones_wait_while_android_goes_on",
+            f"{_HOLD}::test_whoever_resumes_the_credential_lets_the_iphones_go_at_once",
+        ),
     ),
 )
 _RATES = "tests/e2e/test_rates.py"
@@ -169,8 +178,10 @@ TOKENS = (
         41,
         "BadDeviceToken for everybody",
         "test_rates",
-        ("a_wrong_gateway_makes_tokens_suspect_and_ends_none",),
-        later="The guard that pauses the credential is the engine's.",
+        (
+            "a_wrong_gateway_makes_tokens_suspect_and_ends_none",
+            f"{_GUARD}::test_a_wrong_host_pauses_the_credential_and_costs_no_token",
+        ),
     ),
     Behaviour(
         42,
