@@ -38,6 +38,9 @@ def main(root: Path, kind: str) -> int:
 def make(root: Path, kind: str, lock: int) -> int:
     """Build the environment and write the stamp last."""
     folder = root / ".venv"
+    if folder.is_symlink():
+        # Whoever made it still uses it: neither its stamp nor its packages are ours to change.
+        return fail(f"{folder} is a link to another's environment: remove the link, start again.")
     extending = kind == "dev" and is_stamped(root, "runtime")
     say(f"preparing {folder} for {kind} (once; about a minute) ...")
     (folder / STAMP).unlink(missing_ok=True)
