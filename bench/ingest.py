@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(requests: int, batches: int, connections: int) -> dict[str, Any]:
     """Run each load once; return the figures."""
-    with running({}, {}) as bench, _ingest(bench) as (port, server):
+    with running({}, {}) as bench, ingest_process(bench) as (port, server):
         key = _key(bench)
         singles = [orjson.dumps(event) for event in _events(requests)]
         many = [orjson.dumps({"events": list(_events(_BATCH))}) for _ in range(batches)]
@@ -152,7 +152,7 @@ def _audit(bench: Bench, sent: int, phones: int) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def _ingest(bench: Bench) -> Iterator[tuple[int, psutil.Process]]:
+def ingest_process(bench: Bench) -> Iterator[tuple[int, psutil.Process]]:
     """Run an ingest process of our own beside the idle platform; yield its port and process."""
     port = free_port()
     folder = bench.folder / "state"

@@ -32,6 +32,15 @@ from bench.town.rules import RULES
 from core.database import open_engine
 
 _SHOWN = 10
+_COMPARED = (
+    "people",
+    "events",
+    "p50_ms",
+    "p95_ms",
+    "max_ms",
+    "waterfall_p95_ms",
+    "audience_seconds",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,10 +57,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Fill a town, ask all rules of it, and return the figures."""
+    """Fill a town, ask all rules of it, and return the figures; perhaps a smaller one before."""
     town = Town(args.people, args.events or args.people * 10)
-    with _folder(args.keep) as folder:
-        options = EmbeddedOptions(folder / "servers", fresh=args.keep is None)
+    if args.against is None:
+        return _measure(town, args, args.keep)
+    if not args.against < args.people:
+        raise BenchError("--against: must be fewer than --people")
+    small = Town(args.against, town.events * args.against // town.people)
+    kept = None if args.keep is None else args.keep / f"of-{args.against}"
+    before, after = _measure(small, args, kept), _measure(town, args, args.keep)
+    return {**after, **_growth(before, after)}
+
+
+def _growth(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many times longer the rules take in the larger of two towns."""
+    times = {
+        name: round(after["counts"][name] / one, 1) for name, one in before["counts"].items() if one
+    }
+    return {
+        "against": {name: before[name] for name in _COMPARED},
+        "growth_people": round(after["people"] / before["people"], 1),
+        "growth_p50": round(statistics.median(times.values()), 1),
+        "growth_p95_ms": round(after["p95_ms"] / before["p95_ms"], 1),
+        "growth_largest": dict(sorted(times.items(), key=lambda item: -item[1])[:_SHOWN]),
+    }
+
+
+def _measure(town: Town, args: argparse.Namespace, kept: Path | None) -> dict[str, Any]:
+    with _folder(kept) as folder:
+        options = EmbeddedOptions(folder / "servers", fresh=kept is None)
         with embedded_pair(options) as pair:
             migrate(pair.database_url)
             engine = open_engine(pair.database_url, pool_size=2, process="bench")
@@ -106,11 +140,11 @@ def _sizes(engine: Engine) -> dict[str, int]:
         }
         wrong = connection.execute(text(_WRONG_DAYS)).scalar_one()
     if wrong:
-        raise BenchError(f"{wrong} days of the roll-up are not equal to the events")
+        raise BenchError(f"{wrong} rows of the roll-ups are not equal to the events")
     return {f"{name}_rows": count for name, count in counts.items()}
 
 
-# Of a few people, all days: those that are in one and not in the other.
+# Of a few people, all days and totals: those that are in one and not in the other.
 _WRONG_DAYS = """
 WITH few AS MATERIALIZED (SELECT app_id, id FROM person ORDER BY random() LIMIT 200),
 counted AS (
@@ -119,10 +153,20 @@ counted AS (
     FROM event e JOIN few f ON f.app_id = e.app_id AND f.id = e.person_id GROUP BY 1, 2, 3),
 kept AS (
     SELECT d.person_id, d.name, d.day, d.events, d.first_at, d.last_at
-    FROM event_day d JOIN few f ON f.app_id = d.app_id AND f.id = d.person_id)
+    FROM event_day d JOIN few f ON f.app_id = d.app_id AND f.id = d.person_id),
+in_all AS (
+    SELECT person_id, name, sum(events) AS events, min(first_at) AS first_at,
+           max(last_at) AS last_at
+    FROM counted GROUP BY 1, 2),
+totals AS (
+    SELECT t.person_id, t.name, t.events, t.first_at, t.last_at
+    FROM event_total t JOIN few f ON f.app_id = t.app_id AND f.id = t.person_id)
 SELECT count(*) FROM (
     (SELECT * FROM counted EXCEPT SELECT * FROM kept)
-    UNION ALL (SELECT * FROM kept EXCEPT SELECT * FROM counted)) AS wrong
+    UNION ALL (SELECT * FROM kept EXCEPT SELECT * FROM counted)
+    UNION ALL (SELECT person_id, name, NULL, events, first_at, last_at FROM (
+        (SELECT * FROM in_all EXCEPT SELECT * FROM totals)
+        UNION ALL (SELECT * FROM totals EXCEPT SELECT * FROM in_all)) AS t)) AS wrong
 """
 
 
@@ -148,6 +192,7 @@ def _figures(engine: Engine, town: Town, args: argparse.Namespace) -> dict[str, 
         "checked": answers.checked,
         "waterfall_max_ms": round(max(waterfalls), 1),
         "audiences": {name: round(took, 2) for name, took in audiences.items()},
+        "counts": {name: round(statistics.median(one), 2) for name, one in answers.counts.items()},
         **_by_rule(answers, every=args.all),
     }
 
@@ -186,6 +231,11 @@ def _parser() -> argparse.ArgumentParser:
         "--sample", type=whole_number, default=1_000, help="people the evaluator checks (1,000)"
     )
     parser.add_argument("--all", action="store_true", help="show the times of all rules")
+    parser.add_argument(
+        "--against",
+        type=whole_number,
+        help="people of a smaller town, asked first, to compare with",
+    )
     parser.add_argument("--keep", type=Path, help="a folder to keep the town in, for the next run")
     return parser
 

@@ -102,6 +102,19 @@ event_day = Table(
     PrimaryKeyConstraint("app_id", "name", "day", "person_id"),
 )
 
+# The same of all days together: so "ever" and "the last time" need no days.
+event_total = Table(
+    "event_total",
+    metadata,
+    Column("app_id", BigInteger, nullable=False),
+    Column("person_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("first_at", _MOMENT, nullable=False),
+    Column("last_at", _MOMENT, nullable=False),
+    PrimaryKeyConstraint("app_id", "name", "person_id"),
+)
+
 # Uniqueness can not live on a table partitioned by time: it lives here for 30 days.
 event_key = Table(
     "event_key",

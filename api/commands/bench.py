@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, str] = {
     "send": "what a push costs its sender: ours, aioapns, firebase-admin and libcurl",
     "soak": "whether the sender knows what became of every push while connections die",
     "transactional": "from the call of a push to the gateway, idle and beside a campaign",
+    "triggers": "from an event to what is told of those who enter and leave watched segments",
 }
 # What only the development requirements bring.
 _NEEDED = ("aioapns", "firebase_admin", "h2", "pycurl")

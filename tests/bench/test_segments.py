@@ -18,7 +18,7 @@ def test_every_count_is_as_the_evaluator_says_and_timed(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     words = ("--people", "2000", "--repeats", "1", "--sample", "300", "--keep", str(tmp_path))
 
-    found = result_of(run("bench.segments", *words, "--json"))
+    found = result_of(run("bench.segments", *words, "--against", "500", "--json"))
 
     assert (found["people"], found["events"]) == (2_000, 20_000)
     assert found["rules"] == found["checked"] == len(RULES) >= 40
@@ -26,12 +26,18 @@ def test_every_count_is_as_the_evaluator_says_and_timed(tmp_path: Path) -> None:
     assert 0 < found["waterfall_p95_ms"] <= found["waterfall_max_ms"]
     assert found["audience_seconds"] == max(found["audiences"].values()) > 0
     assert len(found["audiences"]) == 10
+    assert (found["against"]["people"], found["against"]["events"]) == (500, 5_000)
+    assert found["growth_people"] == 4.0
+    assert found["growth_largest"].keys() < found["counts"].keys() == RULES.keys()
+    assert 0 < found["growth_p50"] <= max(found["growth_largest"].values())
     conditions = found["conditions"]
     assert conditions["device_rows"] == 3_000
     assert 9_000 < conditions["ledger_rows"] < 11_000
     assert undocumented_keys("segments", found) == []
     refused = run("bench.segments", "--people", "10", "--keep", str(tmp_path))
     assert (refused.returncode, "has 2000 people" in refused.stderr) == (1, True)
+    refused = run("bench.segments", "--people", "10", "--against", "10")
+    assert (refused.returncode, "fewer than --people" in refused.stderr) == (1, True)
 
 
 def test_the_rules_hold_every_node_and_differ_at_every_draw() -> None:

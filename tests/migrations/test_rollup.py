@@ -1,4 +1,4 @@
-"""Version 0014: on a filled database, and while somebody writes events."""
+"""Versions 0014 and 0019: on a filled database, and while somebody writes events."""
 
 from collections.abc import Iterator
 
@@ -25,6 +25,19 @@ SELECT count(*) FROM ((TABLE counted EXCEPT TABLE written)
                       UNION ALL (TABLE written EXCEPT TABLE counted)) AS d
 """
 
+_TOTALS_DIFFERENT = """
+WITH counted AS (
+    SELECT app_id, person_id, name, count(*) AS events, min(at) AS first_at, max(at) AS last_at
+    FROM event GROUP BY 1, 2, 3),
+written AS (SELECT app_id, person_id, name, events, first_at, last_at FROM event_total)
+SELECT count(*) FROM ((TABLE counted EXCEPT TABLE written)
+                      UNION ALL (TABLE written EXCEPT TABLE counted)) AS d
+"""
+_AGAIN = """
+INSERT INTO event (app_id, person_id, uuid, name, at) SELECT app_id, person_id,
+gen_random_uuid(), name, at - interval '1 second' FROM event
+"""
+
 
 @pytest.fixture
 def at_0013(urls: Urls) -> Iterator[str]:
@@ -40,12 +53,7 @@ def test_what_is_there_is_counted_and_what_comes_is_added(at_0013: str) -> None:
 
     with engine_of(at_0013).begin() as connection:
         before = connection.scalar(text(_DIFFERENT))
-        connection.execute(
-            text(
-                "INSERT INTO event (app_id, person_id, uuid, name, at) SELECT app_id, person_id,"
-                " gen_random_uuid(), name, at - interval '1 second' FROM event"
-            )
-        )
+        connection.execute(text(_AGAIN))
         after = connection.scalar(text(_DIFFERENT))
         events = connection.scalar(text("SELECT sum(events) FROM event_day"))
     assert (before, after, events) == (0, 0, 600)
@@ -60,3 +68,29 @@ def test_it_gives_up_soon_while_somebody_writes_and_changes_nothing(at_0013: str
 
     assert version_of(engine) == "0013"
     migrate_to(at_0013, "0014")
+
+
+def test_totals_are_made_of_what_is_there_and_kept(at_0013: str) -> None:
+    migrate_to(at_0013, "0018")
+    migrate_to(at_0013, "0019")
+
+    with engine_of(at_0013).begin() as connection:
+        before = connection.scalar(text(_TOTALS_DIFFERENT))
+        connection.execute(text(_AGAIN))
+        connection.execute(text("DELETE FROM event WHERE person_id = 3"))
+        after = connection.scalar(text(_TOTALS_DIFFERENT))
+        found = connection.execute(text("SELECT count(*), sum(events) FROM event_total")).one()
+    assert (before, after) == (0, 0)
+    # 300 hours of seven people, twice, without one of them.
+    assert tuple(found) == (6, 600 - 2 * 43)
+
+
+def test_totals_wait_no_longer_than_the_lock_timeout(at_0013: str) -> None:
+    migrate_to(at_0013, "0018")
+    engine = engine_of(at_0013)
+    with engine.connect() as busy:
+        busy.execute(text("LOCK TABLE event IN ROW EXCLUSIVE MODE"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate_to(at_0013, "0019")
+
+    assert version_of(engine) == "0018"

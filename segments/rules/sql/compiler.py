@@ -56,7 +56,12 @@ def select_people(rule: Node, scope: Scope) -> Select[int]:
 
     Segments it names must have been resolved (`references.resolve`). All values are bound.
     """
-    return _Compiler(scope).select(canonical(rule), wanted=True)
+    node = canonical(rule)
+    found = to_set(node, scope)
+    if found is not None and found.is_once and not found.others and not scope.is_past:
+        # Nothing more is asked of them: they need not be looked up.
+        return sa.select(found.people.subquery().c.person_id.label("id"))
+    return _Compiler(scope).select(node, wanted=True)
 
 
 class _Compiler:

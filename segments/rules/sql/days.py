@@ -1,6 +1,8 @@
-"""How often and when people did something: by the daily roll-up where it is exact, else by events.
+"""How often and when people did something: by the roll-ups where they are exact, else by events.
 
-Whole days (UTC) come from the roll-up, the parts of days at both ends of a window from the events.
+Windows that end now need no days where a total tells enough: "ever", "the last time", "at least
+once since". Else whole days (UTC) come from the daily roll-up, the parts of days at both ends of a
+window from the events.
 """
 
 from dataclasses import dataclass
@@ -8,60 +10,133 @@ from datetime import UTC, date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, FromClause, Select
 
 from segments.rules.moments import Span, Window
 from segments.rules.node import Events
-from segments.rules.sql.binding import bound, text
-from segments.rules.sql.sources import Scope, events, events_in, measured
+from segments.rules.sql.binding import Truth, bound, text
+from segments.rules.sql.comparisons import in_span
+from segments.rules.sql.sources import Scope, events, events_in
 from segments.rules.zones import first_day_from, start_of_day
-from segments.tables import event, event_day
+from segments.tables import event, event_day, event_total
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A SELECT of people, once each, and the aggregates of what each did."""
+    """A SELECT of people, once each, and what each did: columns, or aggregates of rows."""
 
     people: Select[Any]
     times: ColumnElement[Any]
     first_at: ColumnElement[Any]
     last_at: ColumnElement[Any]
+    is_grouped: bool = True
+
+    def where(self, condition: Truth) -> Select[Any]:
+        """Return the people whose figures meet a condition."""
+        return self.people.having(condition) if self.is_grouped else self.people.where(condition)
 
 
 def done(scope: Scope, wanted: Events, window: Window) -> Done:
     """Return who did what is meant, how often, and when first and last."""
-    days = _days(scope, wanted, window)
-    if days is None:
-        at = event.c.at
-        found = measured(scope, wanted, window)
-        return Done(found, sa.func.count(), sa.func.min(at), sa.func.max(at))
-    whole = _whole(scope, wanted, days).add_columns(
-        sa.cast(event_day.c.events, sa.Integer).label("times"),
-        event_day.c.first_at,
-        event_day.c.last_at,
-    )
-    once = sa.literal_column("1", sa.Integer).label("times")
-    edges = [
-        one.add_columns(once, event.c.at.label("first_at"), event.c.at.label("last_at"))
-        for one in _edges(scope, wanted, window, days)
-    ]
-    rows = sa.union_all(whole, *edges).subquery()
-    return Done(
-        sa.select(rows.c.person_id).group_by(rows.c.person_id),
-        # Of integers: a sum of bigints is numeric, with a state in memory for each person.
-        sa.func.sum(rows.c.times),
-        sa.func.min(rows.c.first_at),
-        sa.func.max(rows.c.last_at),
-    )
+    span = window.span(scope.clock)
+    if span.start is None and _ends_now(scope, wanted, window):
+        return _in_all(scope, wanted, span)
+    return _by_days(scope, wanted, window)
+
+
+def last_done(scope: Scope, wanted: Events, window: Window) -> Done:
+    """Return who did what is meant, and when last; the rest may be of all they ever did."""
+    if _ends_now(scope, wanted, window):
+        return _in_all(scope, wanted, window.span(scope.clock))
+    return _by_days(scope, wanted, window)
 
 
 def doers(scope: Scope, wanted: Events, window: Window) -> Select[Any]:
     """Return who did what is meant, perhaps several times."""
+    if _ends_now(scope, wanted, window):
+        return _in_all(scope, wanted, window.span(scope.clock)).people
     days = _days(scope, wanted, window)
     if days is None:
         return events(scope, wanted, window)
     parts = (_whole(scope, wanted, days), *_edges(scope, wanted, window, days))
     return sa.select(sa.union_all(*parts).subquery().c.person_id)
+
+
+def _ends_now(scope: Scope, wanted: Events, window: Window) -> bool:
+    """Tell whether the last time of nearly everybody, of all there are, is before the end."""
+    return window.until is None and not wanted.where and not scope.is_past
+
+
+def _in_all(scope: Scope, wanted: Events, span: Span) -> Done:
+    """Return by their totals whose last time was in a span that ends now.
+
+    Few did, by their own clock, something in the future: their events before it are counted.
+    """
+    total = event_total
+    whole = sa.select(
+        total.c.person_id,
+        total.c.events.label("times"),
+        total.c.first_at,
+        total.c.last_at,
+    ).where(
+        total.c.app_id == scope.app_id,
+        total.c.name == text(wanted.name),
+        in_span(span, total.c.last_at),
+    )
+    later = events_in(scope, wanted, Span(start=span.end)).distinct().scalar_subquery()
+    at = event.c.at
+    others = (
+        events_in(scope, wanted, span)
+        .where(event.c.person_id == sa.any_(sa.func.array(later)))
+        .add_columns(
+            sa.func.count().label("times"),
+            sa.func.min(at).label("first_at"),
+            sa.func.max(at).label("last_at"),
+        )
+        .group_by(event.c.person_id)
+    )
+    found = sa.union_all(whole, others).subquery()
+    people = sa.select(found.c.person_id)
+    return Done(people, found.c.times, found.c.first_at, found.c.last_at, is_grouped=False)
+
+
+def _by_days(scope: Scope, wanted: Events, window: Window) -> Done:
+    days = _days(scope, wanted, window)
+    at = event.c.at
+    once = sa.literal_column("1", sa.Integer).label("times")
+    if days is None:
+        found = events(scope, wanted, window)
+        return _grouped(found.add_columns(once, at.label("first_at"), at.label("last_at")))
+    whole = _whole(scope, wanted, days).add_columns(
+        sa.cast(event_day.c.events, sa.Integer).label("times"),
+        event_day.c.first_at,
+        event_day.c.last_at,
+    )
+    edges = [
+        one.add_columns(once, at.label("first_at"), at.label("last_at"))
+        for one in _edges(scope, wanted, window, days)
+    ]
+    return _grouped(sa.union_all(whole, *edges))
+
+
+def _grouped(parts: Any) -> Done:
+    found = ordered(parts.subquery())
+    return Done(
+        sa.select(found.c.person_id).group_by(found.c.person_id),
+        # Of integers: a sum of bigints is numeric, with a state in memory for each person.
+        sa.func.sum(found.c.times),
+        sa.func.min(found.c.first_at),
+        sa.func.max(found.c.last_at),
+    )
+
+
+def ordered(found: FromClause) -> FromClause:
+    """Return rows in the order of their people, in which they are grouped without a table of all.
+
+    The planner takes people for few who do much. Most do little: then a table of everybody for
+    each worker, and one of these, is slower than to sort. The offset of none keeps the order.
+    """
+    return sa.select(found).order_by(found.c.person_id).offset(sa.literal_column("0")).subquery()
 
 
 def _days(scope: Scope, wanted: Events, window: Window) -> tuple[date | None, date] | None:

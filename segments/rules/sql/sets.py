@@ -32,7 +32,7 @@ from segments.rules.sql.comparisons import (
     moment_holds,
     text_holds,
 )
-from segments.rules.sql.days import doers, done
+from segments.rules.sql.days import doers, done, last_done
 from segments.rules.sql.sources import Scope
 from segments.rules.sql.versions import version_holds
 
@@ -42,10 +42,14 @@ _NONE = (Comparison("exactly", 0), Comparison("at_most", 0))
 
 @dataclass(frozen=True, slots=True)
 class PeopleSet:
-    """The people of a SELECT of `person_id`, where one may be several times; or all others."""
+    """The people of a SELECT of `person_id`, where one may be several times; or all others.
+
+    With `is_once` each is there once, and none who is no person of the app.
+    """
 
     people: Select[Any]
     others: bool = False
+    is_once: bool = False
 
 
 def to_set(node: Node, scope: Scope) -> PeopleSet | None:  # noqa: PLR0911 (one case for each node)
@@ -64,7 +68,7 @@ def to_set(node: Node, scope: Scope) -> PeopleSet | None:  # noqa: PLR0911 (one 
         case OnList():
             return PeopleSet(sources.listed(scope, node.list))
         case Rfm():
-            return PeopleSet(_scored(node, scope))
+            return PeopleSet(_scored(node, scope), is_once=True)
         case Person(about="last_seen"):
             return _last_seen(node.test, scope)
         case Person(about="has_device"):
@@ -80,9 +84,8 @@ def _counted(node: Event, scope: Scope) -> PeopleSet:
         return PeopleSet(doers(scope, node.events, node.window), others=is_none_enough)
     found = done(scope, node.events, node.window)
     fits = _count_fits(node.test, found.times)
-    return PeopleSet(
-        found.people.having(is_not(fits) if is_none_enough else fits), others=is_none_enough
-    )
+    people = found.where(is_not(fits) if is_none_enough else fits)
+    return PeopleSet(people, others=is_none_enough, is_once=True)
 
 
 def _count_fits(test: Comparison, times: ColumnElement[Any]) -> Truth:
@@ -100,12 +103,19 @@ def _amount_fits(test: Comparison, column: ColumnElement[Any]) -> Truth:
 
 def _measured(node: Event, scope: Scope) -> PeopleSet:
     if node.amount is None:
-        when = done(scope, node.events, node.window)
-        at = when.first_at if node.measure == "first" else when.last_at
-        return PeopleSet(when.people.having(in_span(span_of(node.test, scope.clock), at)))
+        return PeopleSet(_timed(node, scope), is_once=True)
     done_for = sources.amounts(scope, node.events, node.window, node.amount)
     people = sa.select(done_for.c.person_id).group_by(done_for.c.person_id)
-    return PeopleSet(people.having(_amount_holds(node, done_for.c.amount)))
+    return PeopleSet(people.having(_amount_holds(node, done_for.c.amount)), is_once=True)
+
+
+def _timed(node: Event, scope: Scope) -> Select[Any]:
+    span = span_of(node.test, scope.clock)
+    if node.measure == "first":
+        found = done(scope, node.events, node.window)
+        return found.where(in_span(span, found.first_at))
+    found = last_done(scope, node.events, node.window)
+    return found.where(in_span(span, found.last_at))
 
 
 def _amount_holds(node: Event, amount: ColumnElement[Any]) -> Truth:
@@ -162,9 +172,11 @@ def rank_values(ranking: Ranking, scope: Scope) -> Select[Any]:
     """Return everybody who is ranked, with what they are ranked by as `value`."""
     wanted = Events(name=ranking.event)
     if ranking.amount is None:
+        if ranking.measure == "recency":
+            found = last_done(scope, wanted, ranking.window)
+            return found.people.add_columns(found.last_at.label("value"))
         found = done(scope, wanted, ranking.window)
-        value = found.last_at if ranking.measure == "recency" else found.times
-        return found.people.add_columns(value.label("value"))
+        return found.people.add_columns(found.times.label("value"))
     done_for = sources.amounts(scope, wanted, ranking.window, ranking.amount)
     total = sa.func.sum(done_for.c.amount)
     people = sa.select(done_for.c.person_id).group_by(done_for.c.person_id)

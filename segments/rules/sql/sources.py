@@ -62,20 +62,16 @@ def _amount(path: Path) -> ColumnElement[Any]:
     return sa.case((value.within(-AMOUNT_LIMIT, AMOUNT_LIMIT), value.as_numeric), else_=None)
 
 
-def measured(scope: Scope, wanted: Events, window: Window) -> Select[Any]:
-    """Return the people with events that are meant, once each, for aggregates over them."""
-    return events(scope, wanted, window).group_by(event.c.person_id)
-
-
 def amounts(scope: Scope, wanted: Events, window: Window, path: Path) -> FromClause:
-    """Return the events that are meant, with `person_id` and their `amount`.
+    """Return the events that are meant, with `person_id` and their `amount`, ordered by people.
 
     The offset of none has the amount taken once for each event, by parallel workers, and people put
-    together only once: most did too little for each worker to sum up its own part first.
+    together only once, in their order: most did too little for each worker to sum up its own part.
     """
     return (
         events(scope, wanted, window)
         .add_columns(_amount(path).label("amount"))
+        .order_by(event.c.person_id)
         .offset(sa.literal_column("0"))
         .subquery()
     )

@@ -1,4 +1,4 @@
-"""The daily roll-up equals the events, whatever was done to them."""
+"""The roll-ups by days and in all equal the events, whatever was done to them."""
 
 import secrets
 import uuid
@@ -22,6 +22,9 @@ _PEOPLE = ("ada", "bob", "cy")
 _WRITTEN = "SELECT person_id, name, day, events, first_at, last_at FROM event_day"
 _COUNTED = """SELECT person_id, name, (at AT TIME ZONE 'UTC')::date AS day, count(*) AS events,
 min(at) AS first_at, max(at) AS last_at FROM event"""
+_TOTALS = "SELECT person_id, name, events, first_at, last_at FROM event_total"
+_COUNTED_IN_ALL = """SELECT person_id, name, count(*) AS events, min(at) AS first_at,
+max(at) AS last_at FROM event"""
 _EVENT = st.tuples(
     st.sampled_from(_PEOPLE),
     st.sampled_from(("seen", "bought")),
@@ -52,9 +55,14 @@ class _Place:
         getattr(self, f"_{what}")(value)
 
     def differences(self) -> list[Any]:
-        """Return the rows by which the roll-up and the events differ."""
-        written = f"{_WRITTEN} WHERE app_id = :app_id"
-        counted = f"{_COUNTED} WHERE app_id = :app_id GROUP BY 1, 2, 3"
+        """Return the rows by which the roll-ups and the events differ."""
+        return [
+            *self._differ(_WRITTEN, f"{_COUNTED} WHERE app_id = :app_id GROUP BY 1, 2, 3"),
+            *self._differ(_TOTALS, f"{_COUNTED_IN_ALL} WHERE app_id = :app_id GROUP BY 1, 2"),
+        ]
+
+    def _differ(self, rolled_up: str, counted: str) -> list[Any]:
+        written = f"{rolled_up} WHERE app_id = :app_id"
         return self._run(
             f"(({written}) EXCEPT ({counted})) UNION ALL (({counted}) EXCEPT ({written}))"
         )
@@ -129,5 +137,8 @@ def test_it_differs_when_it_is_touched(connection: Connection) -> None:
     place.take("store", [("ada", "seen", 1), ("ada", "seen", 2), ("bob", "seen", 30)])
 
     connection.execute(text("UPDATE event_day SET events = events + 1"))
+    by_days = len(place.differences())
+    connection.execute(text("UPDATE event_total SET last_at = last_at + interval '1 hour'"))
 
-    assert len(place.differences()) == 4
+    # Each wrong row, and the right one in its place.
+    assert (by_days, len(place.differences())) == (4, 8)
