@@ -136,7 +136,7 @@ def _sizes(engine: Engine) -> dict[str, int]:
     with engine.connect() as connection:
         counts = {
             name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()  # noqa: S608
-            for name in ("device", "ledger", "consent", "event_day")
+            for name in ("device", "ledger", "consent", "event_day", "event_total")
         }
         wrong = connection.execute(text(_WRONG_DAYS)).scalar_one()
     if wrong:

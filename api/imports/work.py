@@ -1,27 +1,27 @@
 """Working an import off: slice by slice, each with its progress in one transaction."""
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from math import inf
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import psycopg
-from psycopg import errors as postgres
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.imports import repository
+from api.imports.apart import write_apart
 from api.imports.errors import ImportTakenOverError
-from api.imports.importer import Importer, Written
+from api.imports.importer import Importer
 from api.imports.job import ImportJob, Progress
 from api.imports.opening import Place, open_reader
 from api.imports.patience import Patience
 from api.imports.reading import Slice, Watch, named, read_ahead, slices
 from api.imports.states import ImportState
 from api.imports.turn import Terms, Turn, TurnEndedError
-from core.errors import FieldError, InvalidPayloadError
+from core.errors import InvalidPayloadError
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _is_written(desk: Desk, job: ImportJob, piece: Slice) -> bool:
 
 
 def _write_in(connection: Connection, desk: Desk, job: ImportJob, piece: Slice) -> Progress:
-    written = _bisected(connection, desk.importer, job.app_id, piece.items)
+    written = write_apart(connection, desk.importer, job.app_id, piece.items)
     faults = {
         **piece.faults,
         **{line: named(piece.opened, fields) for line, fields in written.faults.items()},
@@ -131,26 +131,3 @@ def _write_in(connection: Connection, desk: Desk, job: ImportJob, piece: Slice) 
     if not repository.advance(connection, job, progress, desk.lease_seconds):
         raise ImportTakenOverError
     return progress
-
-
-def _bisected(
-    connection: Connection, importer: Importer, app_id: int, items: Sequence[tuple[int, Any]]
-) -> Written:
-    """Write items; what the database refuses is narrowed down to its lines."""
-    if not items:
-        return Written(0, 0, 0, {})
-    try:
-        with connection.begin_nested():
-            return importer.write(connection, app_id, items)
-    except (DataError, postgres.DataError):
-        if len(items) == 1:
-            fault = FieldError("", "invalid_value", "A value does not fit the database.")
-            return Written(0, 0, 0, {items[0][0]: [fault]})
-    half = len(items) // 2
-    parts = [_bisected(connection, importer, app_id, part) for part in (items[:half], items[half:])]
-    return Written(
-        sum(part.created for part in parts),
-        sum(part.updated for part in parts),
-        sum(part.unchanged for part in parts),
-        {line: fault for part in parts for line, fault in part.faults.items()},
-    )

@@ -22,6 +22,11 @@ DATABASE = "carillon"
 _STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+# Of the control groups of version 2 and 1, as a container sees them.
+_MEMORY_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 # A container's /dev/shm of 64 MB is too small for the shared memory of parallel queries.
 _SMALL_SHM_BYTES = 512 * 1024 * 1024
 
@@ -175,7 +180,16 @@ class Postgres:
 
 def _shared_buffers_mb() -> int:
     # Only what is read is taken; a town of a million people is asked a fifth sooner with it.
-    return max(32, min(2_048, psutil.virtual_memory().total // 8 // 2**20))
+    return max(32, min(2_048, _memory_bytes() // 8 // 2**20))
+
+
+def _memory_bytes() -> int:
+    """Return how much memory there is for us: a container's limit is not the machine's."""
+    present = psutil.virtual_memory().total
+    for limit in _MEMORY_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            present = min(present, int(limit.read_text()))
+    return present
 
 
 def _shared_memory_type() -> str:

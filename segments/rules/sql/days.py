@@ -6,19 +6,22 @@ window from the events.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, Select
+from sqlalchemy import ColumnElement, Select
 
 from segments.rules.moments import Span, Window
 from segments.rules.node import Events
 from segments.rules.sql.binding import Truth, bound, text
 from segments.rules.sql.comparisons import in_span
-from segments.rules.sql.sources import Scope, events, events_in
+from segments.rules.sql.sources import Scope, events, events_in, ordered
 from segments.rules.zones import first_day_from, start_of_day
 from segments.tables import event, event_day, event_total
+
+# Shorter windows have fewer days than there are people who ever did it.
+_LONG = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,17 @@ def last_done(scope: Scope, wanted: Events, window: Window) -> Done:
     return _by_days(scope, wanted, window)
 
 
-def doers(scope: Scope, wanted: Events, window: Window) -> Select[Any]:
-    """Return who did what is meant, perhaps several times."""
-    if _ends_now(scope, wanted, window):
-        return _in_all(scope, wanted, window.span(scope.clock)).people
+def doers(scope: Scope, wanted: Events, window: Window) -> tuple[Select[Any], bool]:
+    """Return who did what is meant, and whether each is there once and not several times."""
+    span = window.span(scope.clock)
+    is_long = span.start is None or scope.clock.now - span.start >= _LONG
+    if is_long and _ends_now(scope, wanted, window):
+        return _in_all(scope, wanted, span).people, True
     days = _days(scope, wanted, window)
     if days is None:
-        return events(scope, wanted, window)
+        return events(scope, wanted, window), False
     parts = (_whole(scope, wanted, days), *_edges(scope, wanted, window, days))
-    return sa.select(sa.union_all(*parts).subquery().c.person_id)
+    return sa.select(sa.union_all(*parts).subquery().c.person_id), False
 
 
 def _ends_now(scope: Scope, wanted: Events, window: Window) -> bool:
@@ -128,15 +133,6 @@ def _grouped(parts: Any) -> Done:
         sa.func.min(found.c.first_at),
         sa.func.max(found.c.last_at),
     )
-
-
-def ordered(found: FromClause) -> FromClause:
-    """Return rows in the order of their people, in which they are grouped without a table of all.
-
-    The planner takes people for few who do much. Most do little: then a table of everybody for
-    each worker, and one of these, is slower than to sort. The offset of none keeps the order.
-    """
-    return sa.select(found).order_by(found.c.person_id).offset(sa.literal_column("0")).subquery()
 
 
 def _days(scope: Scope, wanted: Events, window: Window) -> tuple[date | None, date] | None:

@@ -81,7 +81,8 @@ def _counted(node: Event, scope: Scope) -> PeopleSet:
     # Who did nothing has no rows: if none is enough, those are named whose count is not.
     is_none_enough = amount_holds(node.test, 0)
     if node.test in _AT_LEAST_ONE or node.test in _NONE:
-        return PeopleSet(doers(scope, node.events, node.window), others=is_none_enough)
+        people, is_once = doers(scope, node.events, node.window)
+        return PeopleSet(people, others=is_none_enough, is_once=is_once)
     found = done(scope, node.events, node.window)
     fits = _count_fits(node.test, found.times)
     people = found.where(is_not(fits) if is_none_enough else fits)
