@@ -160,6 +160,7 @@ _WINDOW = st.one_of(
     st.just({}),
     st.builds(lambda last: {"window": {"last": last}}, _LENGTHS),
     st.builds(lambda since: {"window": {"from": since}}, _MOMENTS),
+    st.builds(lambda until: {"window": {"to": until}}, _MOMENTS),
     st.builds(lambda since, until: {"window": {"from": since, "to": until}}, _MOMENTS, _MOMENTS),
 )
 _EVENT_NAME = st.sampled_from(EVENTS)
