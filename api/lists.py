@@ -20,6 +20,7 @@ from api.list_file import COLUMN, read_names
 from api.openapi import answers, problems
 from api.route import DoorRoute, read_body
 from core.ids import new_public_id
+from segments.definitions import repository as segments
 from segments.identity.names import hold_ids
 from segments.lists import repository
 from segments.lists.repository import StaticList
@@ -167,13 +168,17 @@ def read_list(call: SegmentReadCall, list_id: _ListId) -> Response:
 @router.delete(
     "/{list_id}",
     status_code=204,
-    responses={204: {"description": "Deleted"}, **problems(401, 403, 404)},
+    responses={204: {"description": "Deleted"}, **problems(401, 403, 404, 409)},
 )
 def delete_list(call: SegmentWriteCall, list_id: _ListId) -> Response:
-    """Delete a list. Rules that name it hold for nobody then; they get a warning."""
+    """Delete a list that no segment names: a rule that leaves its people out would mean them."""
 
     def work(connection: Connection) -> Answer:
+        segments.lock(connection, call.app.id)
         found = repository.get(connection, call.app.id, list_id)
+        naming = repository.naming(connection, call.app.id, list_id)
+        if naming:
+            raise repository.ListInUseError(f"Segments name it: {', '.join(naming)}.")
         repository.delete(connection, call.app.id, found.id)
         audit.record(connection, call.principal, "list.deleted", list_id, {"name": found.name})
         return Answer(status=204)

@@ -14,7 +14,7 @@ from delivery import fanout
 from delivery.dead_letters import repository as dead_letters
 from delivery.devices.repository import find_ids_by_public, register_raw_tokens
 from delivery.fanout import Reached, Source
-from segments.definitions.service import as_rule
+from segments.definitions.service import as_rule, hold
 from segments.identity.names import find_ids
 from segments.rules.moments import Clock
 from segments.rules.sql.compiler import select_people
@@ -62,7 +62,7 @@ def _resolve(connection: Connection, app_id: int, to: Mapping[str, Any]) -> dict
             raise _empty("/to/all", "This app has no people and no devices yet.")
         return {"all": True}
     if to.get("segment") is not None:
-        as_rule(connection, app_id, to["segment"], "/to")
+        hold(connection, app_id, to["segment"], "/to")
         return {"segment": to["segment"]}
     if to.get("people") is not None:
         found = find_ids(connection, app_id, to["people"])
@@ -78,7 +78,7 @@ def _resolve_excluded(
 ) -> dict[str, Any]:
     left_out: dict[str, Any] = {}
     if exclude.get("segment") is not None:
-        as_rule(connection, app_id, exclude["segment"], "/exclude")
+        hold(connection, app_id, exclude["segment"], "/exclude")
         left_out["segment"] = exclude["segment"]
     if exclude.get("people") is not None:
         names = exclude["people"]

@@ -52,6 +52,16 @@ SELECT public_id FROM segment WHERE app_id = :app_id AND :public_id = ANY(named_
 ORDER BY id LIMIT 10
 """
 
+# All that lead to one, by however many others.
+_LEADING = """
+WITH RECURSIVE found AS (
+    SELECT id, public_id FROM segment WHERE app_id = :app_id AND :public_id = ANY(named_segments)
+    UNION
+    SELECT s.id, s.public_id FROM segment s
+    JOIN found f ON f.public_id = ANY(s.named_segments) WHERE s.app_id = :app_id)
+SELECT public_id FROM found ORDER BY id
+"""
+
 
 def lock(connection: Connection, app_id: int) -> None:
     """Let nobody else change segments of this app until the transaction ends.
@@ -124,6 +134,20 @@ def load_rules(connection: Connection, app_id: int, public_ids: Iterable[str]) -
 def naming(connection: Connection, app_id: int, public_id: str) -> Sequence[str]:
     """Return segments whose rules name this one, up to ten."""
     return [row.public_id for row in rows(connection, _NAMING, app_id=app_id, public_id=public_id)]
+
+
+def leading_to(connection: Connection, app_id: int, public_id: str) -> Sequence[str]:
+    """Return all segments whose rules lead to this one."""
+    return [row.public_id for row in rows(connection, _LEADING, app_id=app_id, public_id=public_id)]
+
+
+def hold(connection: Connection, app_id: int, public_id: str, *, to_delete: bool = False) -> None:
+    """Have a segment stay until the transaction ends; `to_delete` waits for all who hold it."""
+    strength = "UPDATE" if to_delete else "KEY SHARE"
+    statement = f"""
+        SELECT FROM segment WHERE app_id = :app_id AND public_id = :public_id FOR {strength}
+    """
+    connection.execute(text(statement), {"app_id": app_id, "public_id": public_id})
 
 
 def delete(connection: Connection, app_id: int, segment_id: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.errors import InvalidPayloadError
+from core.errors import FieldError, InvalidPayloadError
 from core.ids import new_public_id
 from delivery.messages.repository import uncut_for
 from segments.attributes.repository import list_names
@@ -61,6 +61,15 @@ def as_rule(connection: Connection, app_id: int, public_id: str, pointer: str) -
     return resolve(InSegment(segment=public_id, pointer=pointer), _loader(connection, app_id))
 
 
+def hold(connection: Connection, app_id: int, public_id: str, pointer: str) -> None:
+    """Have a segment there, and fit to be asked, until the transaction ends.
+
+    Raises as `as_rule` does.
+    """
+    repository.hold(connection, app_id, public_id)
+    as_rule(connection, app_id, public_id, pointer)
+
+
 def get(connection: Connection, app_id: int, public_id: str) -> Segment:
     """Return a segment; raises `SegmentNotFoundError`."""
     found = repository.find(connection, app_id, public_id)
@@ -82,17 +91,39 @@ def create(connection: Connection, app_id: int, new: NewSegment, created_by: str
 def change(
     connection: Connection, app_id: int, present: Segment, new: NewSegment, created_by: str
 ) -> Segment:
-    """Store a new version of a segment, if anything is different; `lock` must have been called."""
+    """Store a new version of a segment, if anything is different; `lock` must have been called.
+
+    Raises `InvalidPayloadError` also for a rule with which another segment could not be answered.
+    """
     rule = read_rule(connection, app_id, new.rule, own=present.public_id)
     same = (present.name, present.description, present.rule)
     if same == (new.name, new.description, new.rule):
         return present
     values = repository.columns_of(new, rule_hash(rule), mentioned_segments(rule), created_by)
-    return repository.update(connection, app_id, present.id, **values)
+    changed = repository.update(connection, app_id, present.id, **values)
+    for other in repository.leading_to(connection, app_id, present.public_id):
+        _check_other(connection, app_id, other)
+    return changed
+
+
+def _check_other(connection: Connection, app_id: int, public_id: str) -> None:
+    try:
+        rule_of(connection, app_id, public_id)
+    except InvalidPayloadError as error:
+        faults = tuple(
+            FieldError(POINTER, one.code, f"It leads to this one from {public_id}. {one.message}")
+            for one in error.fields
+        )
+        raise InvalidPayloadError(
+            f"The segment {public_id}, which leads to this one, could not be answered any more.",
+            fields=faults,
+        ) from error
 
 
 def delete(connection: Connection, app_id: int, present: Segment) -> None:
     """Remove a segment that nothing names; raises `SegmentInUseError`."""
+    # A message that is being accepted holds it: what is looked at next sees that message.
+    repository.hold(connection, app_id, present.public_id, to_delete=True)
     naming = repository.naming(connection, app_id, present.public_id)
     if naming:
         raise SegmentInUseError(f"Other segments name it: {', '.join(naming)}.")

@@ -8,13 +8,19 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from core.database import rows
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError
 
 
 class ListNotFoundError(NotFoundError):
     """There is no such list in this app. Check the id and the app the key belongs to."""
 
     code = "list_not_found"
+
+
+class ListInUseError(ConflictError):
+    """Segments name this list. Change their rules first; the detail says which they are."""
+
+    code = "list_in_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ _AFTER = f"""
 SELECT {_COLUMNS} FROM segment_list l WHERE l.app_id = :app_id AND l.id > :after
 ORDER BY l.id LIMIT :limit
 """  # noqa: S608
+# An id is a text of a rule like no other.
+_NAMING = """
+SELECT public_id FROM segment
+WHERE app_id = :app_id AND strpos(CAST(rule AS text), :quoted) > 0 ORDER BY id LIMIT 10
+"""
 _CREATE = text("""
 INSERT INTO segment_list (app_id, public_id, name) VALUES (:app_id, :public_id, :name)
 """)
@@ -88,6 +99,12 @@ def put_members(
     if replace:
         connection.execute(_KEEP, values)
     connection.execute(_ADD, values)
+
+
+def naming(connection: Connection, app_id: int, public_id: str) -> Sequence[str]:
+    """Return segments whose rules name this list, up to ten."""
+    values = {"app_id": app_id, "quoted": f'"{public_id}"'}
+    return [row.public_id for row in rows(connection, _NAMING, **values)]
 
 
 def delete(connection: Connection, app_id: int, list_id: int) -> None:

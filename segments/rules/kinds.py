@@ -93,10 +93,23 @@ def real(least: float, most: float) -> Kind:
     return Kind(read, {"type": "number", "minimum": least, "maximum": most})
 
 
+def _is_kept(value: float) -> bool:
+    """Tell whether it is a number that a rule may name: of 64 bits, or a double.
+
+    PostgreSQL writes 1e22 with all its digits: read again, a double is a whole number.
+    """
+    if isinstance(value, int) and not -_BIGINT <= value < _BIGINT:
+        try:
+            return to_decimal(float(value)) == value
+        except OverflowError:
+            return False
+    return math.isfinite(value)
+
+
 def _read_number(value: Any, place: Place) -> Any:
     if type_of(value) != "number":
         return place.refuse("wrong_type", "must be a number")
-    if not math.isfinite(value) or (isinstance(value, int) and not -_BIGINT <= value < _BIGINT):
+    if not _is_kept(value):
         return place.refuse("out_of_range", "The number does not fit 64 bits.")
     # So that 1.0, 1e0 and 1 are one, and zero has no sign.
     return to_decimal(value).normalize() + 0

@@ -43,8 +43,9 @@ INSERT INTO segment_mention (app_id, what, name, segment_id)
 SELECT :app_id, what, name, :segment_id
 FROM unnest(CAST(:whats AS text[]), CAST(:names AS text[])) AS m(what, name)
 """
+# The beginning of time stands for "as soon as can be": see `hurry`.
 _FIND = """
-SELECT w.created_at, w.compared_at, (
+SELECT w.created_at, nullif(w.compared_at, to_timestamp(0)), (
     SELECT count(*) FROM segment_member m
     WHERE m.app_id = w.app_id AND m.segment_id = w.segment_id) AS members
 FROM segment_watch w WHERE app_id = :app_id AND segment_id = :segment_id

@@ -100,3 +100,15 @@ def test_lists_are_listed_and_deleted(shop: AppDoors, doors: Doors) -> None:
     problem(_fill(stranger, names[1], b"external_id\nada\n"), 404, "list_not_found")
     assert deleted.status_code == 204
     assert _count(shop, names[0]) == 0
+
+
+def test_a_list_that_a_segment_names_is_not_deleted(shop: AppDoors) -> None:
+    name = _make(shop)
+    rule = {"type": "not", "of": {"type": "list", "list": name}}
+    body = {"name": "The others", "rule": rule}
+    made = shop.client.post("/v1/segments", headers=shop.server, json=body).json()
+    refused = shop.client.delete(f"/v1/lists/{name}", headers=shop.server)
+    shop.client.delete(f"/v1/segments/{made['id']}", headers=shop.server).raise_for_status()
+
+    assert made["id"] in problem(refused, 409, "list_in_use")["detail"]
+    assert shop.client.delete(f"/v1/lists/{name}", headers=shop.server).status_code == 204

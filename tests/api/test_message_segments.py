@@ -1,10 +1,13 @@
 """Messages to segments: cut by sets, from those who are in them at that moment."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from campaigns import audience
 from campaigns.sending import cut_next_due
 from core.clock import utc_now
 from tests.api.doors import AppDoors, Doors, pointers, problem
@@ -122,6 +125,27 @@ def test_a_segment_that_a_message_waits_for_is_not_deleted(shop: AppDoors) -> No
         assert message in problem(refused, 409, "segment_in_use")["detail"]
         assert cancelled.is_success
         assert shop.client.delete(path, headers=shop.server).status_code == 204
+
+
+@pytest.mark.parametrize("place", ["to", "exclude"])
+def test_a_segment_is_not_deleted_while_a_message_to_it_is_accepted(
+    shop: AppDoors, doors: Doors, place: str
+) -> None:
+    segment = make(shop)["id"]
+    to = {"all": True, "exclude": {"segment": segment}} if place == "exclude" else {
+        "segment": segment
+    }  # fmt: skip
+    path = f"/v1/segments/{segment}"
+    with ThreadPoolExecutor(1) as others:
+        with doors.services.engine.begin() as connection:
+            # As a message does before it is stored.
+            audience.resolve(connection, shop.inner_id, to)
+            deleting = others.submit(shop.client.delete, path, headers=shop.server)
+            time.sleep(0.3)
+            waits = not deleting.done()
+        deleted = deleting.result()
+
+    assert (waits, deleted.status_code) == (True, 204)
 
 
 def test_a_segment_that_vanished_fails_the_message_in_words(shop: AppDoors, doors: Doors) -> None:

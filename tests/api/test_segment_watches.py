@@ -190,8 +190,11 @@ def test_a_new_version_tells_who_enters_and_leaves_by_it(town: Town) -> None:
 
     free = {"name": "Free", "rule": {**GOLD, "value": "free"}}
     town.app.client.put(path, headers=town.app.server, json=free).raise_for_status()
+    watch = town.app.client.get(f"{path}/watch", headers=town.app.server).json()
     town.duties.compare_segments()
 
+    # It is to be compared anew.
+    assert watch["compared_at"] is None
     wanted = [("segment.entered", segment, "bob"), ("segment.left", segment, "ada")]
     assert town.settled() == wanted
 

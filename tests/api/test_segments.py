@@ -222,3 +222,48 @@ def test_segments_follow_each_other_only_so_far(app: AppDoors) -> None:
 
     assert made.status_code == 201
     assert pointers(problem(refused, 422, "invalid_payload")) == {"/rule": "rule_too_deep"}
+
+
+@pytest.mark.parametrize("number", [1e22, -1e20, 1e300, 1.7e308, 2**63 - 1, -(2**63), 0.1])
+def test_a_number_is_read_again_as_it_was_written(app: AppDoors, number: float) -> None:
+    made = make(app, {**GOLD, "value": number})
+    path = f"/v1/segments/{made['id']}"
+    again = {"name": "Gold", "rule": {**GOLD, "value": number}}
+    changed = app.client.put(path, headers=app.server, json=again)
+
+    assert float(made["rule"]["value"]) == float(number)
+    assert (changed.status_code, changed.json()["hash"]) == (200, made["hash"])
+    assert app.client.get(f"{path}/count", headers=app.server).status_code == 200
+
+
+@pytest.mark.parametrize(("number", "code"), [("18446744073709551616", 422), ("1e999", 422)])
+def test_a_number_that_nobody_keeps_is_pointed_at(app: AppDoors, number: str, code: int) -> None:
+    body = '{"name": "x", "rule": {"type": "attribute", "name": "n", "operator": "equals",'
+    answer = app.client.post(
+        "/v1/segments",
+        headers={**app.server, "Content-Type": "application/json"},
+        content=f'{body} "value": {number}}}}}',
+    )
+
+    assert pointers(problem(answer, code, "invalid_payload")) == {
+        "/rule/value": "number_out_of_range"
+    }
+
+
+def test_no_change_makes_another_segment_too_deep(app: AppDoors) -> None:
+    first = make(app)["id"]
+    names = [first]
+    for _ in range(7):
+        names.append(make(app, _named(names[-1]))["id"])
+    other = make(app)["id"]
+    for _ in range(7):
+        other = make(app, _named(other))["id"]
+    refused = problem(_put(app, first, _named(other)), 422, "invalid_payload")
+    count = app.client.get(f"/v1/segments/{names[-1]}/count", headers=app.server)
+
+    assert pointers(refused) == {"/rule": "rule_too_deep"}
+    # The first that goes too far is named.
+    assert any(name in refused["detail"] for name in names[1:])
+    assert count.status_code == 200
+    assert app.client.get(f"/v1/segments/{first}", headers=app.server).json()["rule"] == GOLD
+    assert _put(app, first, {**GOLD, "value": "silver"}).status_code == 200
