@@ -115,6 +115,9 @@ def _storable(value: Any) -> Any:
 
 
 def _feed_query(path: str, query: MutableMapping[str, Any], village: Village) -> None:
+    for name, value in list(query.items()):
+        if isinstance(value, str) and "\0" in value:
+            query[name] = _storable(value) or "x"
     if path.startswith("/v1/segments/{segment_id}/"):
         # The past is kept for a time.
         query.pop("at", None)
