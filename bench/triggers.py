@@ -37,7 +37,7 @@ _CALLERS: Final = 8
 _EVENT: Final = "order_placed"
 _BEFORE: Final = "app_open"
 _READY_SECONDS: Final = 120.0
-# Twice the time within which a comparison of all finds what triggers passed over.
+# Shorter than the time until a comparison of all finds what triggers passed over.
 _QUIET_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
 _LEASE_SECONDS: Final = 60.0

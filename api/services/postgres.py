@@ -179,7 +179,7 @@ class Postgres:
 
 
 def _shared_buffers_mb() -> int:
-    # Only what is read is taken; a town of a million people is asked a fifth sooner with it.
+    # Only what is read is taken, and is not copied from the files for each question.
     return max(32, min(2_048, _memory_bytes() // 8 // 2**20))
 
 

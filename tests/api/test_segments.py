@@ -236,8 +236,8 @@ def test_a_number_is_read_again_as_it_was_written(app: AppDoors, number: float) 
     assert app.client.get(f"{path}/count", headers=app.server).status_code == 200
 
 
-@pytest.mark.parametrize(("number", "code"), [("18446744073709551616", 422), ("1e999", 422)])
-def test_a_number_that_nobody_keeps_is_pointed_at(app: AppDoors, number: str, code: int) -> None:
+@pytest.mark.parametrize("number", ["18446744073709551616", "1e999"])
+def test_a_number_that_nobody_keeps_is_pointed_at(app: AppDoors, number: str) -> None:
     body = '{"name": "x", "rule": {"type": "attribute", "name": "n", "operator": "equals",'
     answer = app.client.post(
         "/v1/segments",
@@ -245,7 +245,7 @@ def test_a_number_that_nobody_keeps_is_pointed_at(app: AppDoors, number: str, co
         content=f'{body} "value": {number}}}}}',
     )
 
-    assert pointers(problem(answer, code, "invalid_payload")) == {
+    assert pointers(problem(answer, 422, "invalid_payload")) == {
         "/rule/value": "number_out_of_range"
     }
 
