@@ -268,7 +268,8 @@ message_count = Table(
     PrimaryKeyConstraint("app_id", "message_id", "state", "reason"),
 )
 
-# One row per recorded window, rolled up into message_count each second: no hot counter row.
+# One row per recorded window, or group of receipts (then `state` is a milestone), rolled up into
+# message_count each second: no hot counter row.
 message_delta = Table(
     "message_delta",
     metadata,
@@ -282,7 +283,7 @@ message_delta = Table(
     Index("message_delta_message_idx", "app_id", "message_id"),
 )
 
-# What ended when, in steps of ten seconds, without what was sent as a test.
+# What ended when, and what was reported, in steps of ten seconds, without what was sent as a test.
 delivery_bucket = Table(
     "delivery_bucket",
     metadata,

@@ -12,6 +12,7 @@ import delivery.kill_switches.tables
 import delivery.outbox.tables
 import delivery.pacing.tables
 import delivery.reach.tables
+import delivery.receipts.tables
 import delivery.successors.tables
 import delivery.tables
 import segments.attributes.tables
@@ -30,6 +31,7 @@ TABLES = (
     delivery.guard.tables,
     delivery.kill_switches.tables,
     delivery.deliveries.tables,
+    delivery.receipts.tables,
     delivery.outbox.tables,
     delivery.pacing.tables,
     delivery.reach.tables,

@@ -1,0 +1,1 @@
+"""Receipts: how far a push came on the phone, as the phone reports it."""
