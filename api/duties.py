@@ -30,7 +30,7 @@ from segments.watching import repository as watches
 from segments.watching import service as watching
 
 _LOGGER = logging.getLogger(__name__)
-PARTITIONED_TABLES = ("ledger", "attempt_log", "person_change", "audit")
+PARTITIONED_TABLES = ("ledger", "attempt_log", "receipt", "person_change", "audit")
 _NUDGES_AT_ONCE = 8
 # Exits by time are told within ten minutes, also when a comparison takes long.
 _COMPARE_SECONDS = 300.0

@@ -44,7 +44,7 @@ from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
 from api.imports import routes as imports
-from api.ingest import device_routes, event_routes
+from api.ingest import device_routes, event_routes, receipt_routes
 from api.ingest.hot_doors import HotDoors
 from api.methods import Methods, places_of
 from api.module_names import chosen_modules
@@ -68,6 +68,7 @@ MODULES: Mapping[str, APIRouter] = MappingProxyType(
         "registrations": device_routes.router,
         "devices": devices.router,
         "events": event_routes.router,
+        "receipts": receipt_routes.router,
         "imports": imports.router,
         "device_lookup": device_lookup.router,
         "deliveries": deliveries.router,

@@ -41,6 +41,7 @@ EXAMPLE: dict[str, Any] = {
             "next_attempt_at": "2026-03-01T12:00:20Z",
         }
     ],
+    "receipts": {"confirmed": 1_400, "opened": 90},
     "failed_reason": None,
     "created_at": "2026-03-01T12:00:00Z",
     "updated_at": "2026-03-01T12:00:01Z",
@@ -73,7 +74,8 @@ class WaitingDocument(Document):
 class MessageDocument(Document):
     """A message. `targeted` is always the sum of `counts` and `open`; null until it is cut.
 
-    `title` is the template of its title.
+    `title` is the template of its title. `receipts` counts the devices that report that it has
+    arrived, and that it was opened.
     """
 
     id: str
@@ -95,6 +97,7 @@ class MessageDocument(Document):
     reasons: dict[str, dict[str, int]]
     open: int
     waiting: list[WaitingDocument]
+    receipts: dict[str, int]
     failed_reason: str | None
     created_at: datetime
     updated_at: datetime
@@ -161,6 +164,7 @@ def to_document(message: Message, progress: Progress) -> MessageDocument:
         reasons={state: dict(found) for state, found in progress.reasons.items()},
         open=progress.open,
         waiting=[WaitingDocument.model_validate(waiting) for waiting in progress.waiting],
+        receipts=dict(progress.receipts),
         scheduled_at=message.send_at,
         sent_at=message.finished_at if is_sent else None,
         **{name: getattr(message, name) for name in same},

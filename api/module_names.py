@@ -18,6 +18,7 @@ MODULE_NAMES = (
     "registrations",
     "devices",
     "events",
+    "receipts",
     "imports",
     "device_lookup",
     "deliveries",
@@ -40,7 +41,7 @@ MODULE_NAMES = (
 )
 
 # What the ingest process serves: the doors that write in groups.
-INGEST_MODULES = ("events", "registrations")
+INGEST_MODULES = ("events", "receipts", "registrations")
 
 
 def chosen_modules(text: str) -> list[str]:

@@ -4,6 +4,7 @@ Whoever sends webhooks claims entries, shapes them here, sends, and acknowledges
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -40,6 +41,8 @@ def shape(connection: Connection, entry: Entry) -> list[Shaped]:
 def _data(connection: Connection, entry: Entry) -> Iterator[Mapping[str, Any]]:
     if entry.kind == Kind.DELIVERY_ENDED:
         yield from _deliveries(connection, entry)
+    elif entry.kind in {Kind.DELIVERY_CONFIRMED, Kind.DELIVERY_OPENED}:
+        yield from _receipts(connection, entry)
     elif entry.kind == Kind.PERSON_CHANGED:
         yield from entry.facts["people"]
     elif entry.kind in {Kind.SEGMENT_ENTERED, Kind.SEGMENT_LEFT}:
@@ -67,6 +70,21 @@ def _deliveries(connection: Connection, entry: Entry) -> Iterator[Mapping[str, A
             "reason": reason,
             "gateway": gateway,
             "attempt": attempt,
+        }
+
+
+def _receipts(connection: Connection, entry: Entry) -> Iterator[Mapping[str, Any]]:
+    facts: Sequence[Mapping[str, Any]] = entry.facts["receipts"]
+    phones = devices.find_public_ids(connection, entry.app_id, [fact["device"] for fact in facts])
+    names = _names(connection, entry.app_id, [fact["person"] for fact in facts])
+    for fact in facts:
+        yield {
+            "delivery_id": delivery_id(fact["message"], fact["device"]),
+            "message_id": fact["message"],
+            "is_test": fact["is_test"],
+            "device_id": phones.get(fact["device"]),
+            "person": names.get(fact["person"]),
+            "at": datetime.fromisoformat(fact["at"]),
         }
 
 

@@ -41,6 +41,7 @@ FIELD_CODES: Mapping[str, str] = {
     "too_many_names": "The app uses as many names of events, or of attributes, as it may.",
     "too_many_nodes": "A rule has more nodes than the limit, by itself or with its segments.",
     "too_short": "A text, list or object is shorter than the limit.",
+    "unknown_delivery": "A receipt is about nothing that was sent to its device.",
     "unknown_device": "The app has no such device.",
     "unknown_field": "There is no such field; check its spelling.",
     "unknown_node": "A rule has no node of this `type`.",

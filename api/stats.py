@@ -33,6 +33,7 @@ _EXAMPLE = {
                 "unknown": 0,
                 "suppressed": 0,
             },
+            "receipts": {"confirmed": 1_900, "opened": 40},
         }
     ],
 }
@@ -47,14 +48,15 @@ BucketSeconds = Annotated[
 
 
 class BucketDocument(Document):
-    """How many recipients ended in one bucket; `at` is its beginning."""
+    """How many recipients ended in a bucket, and how many receipts came; `at` is its beginning."""
 
     at: datetime
     counts: dict[str, int]
+    receipts: dict[str, int]
 
 
 class DeliveriesDocument(Document):
-    """The buckets in which anything ended, oldest first."""
+    """The buckets in which anything happened, oldest first."""
 
     minutes: int
     bucket_seconds: int
@@ -69,7 +71,7 @@ class DeliveriesDocument(Document):
 def read_deliveries(
     call: StatsReadCall, minutes: Minutes = 60, bucket_seconds: BucketSeconds = 60
 ) -> Response:
-    """Count the recipients that ended, by state and over time. Tests are left out.
+    """Count the recipients that ended, and receipts, over time. Tests are left out.
 
     Buckets without anything are left out, too. A recipient counts within a second of its end.
     """

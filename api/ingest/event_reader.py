@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -255,8 +255,3 @@ def _surrogate(pointer: str) -> FieldError:
 
 def _step(name: str) -> str:
     return pointer_step(printable(name[:PROPERTY_NAME_LIMIT]))
-
-
-def skew_of(sent_at: datetime | None, now: datetime) -> timedelta:
-    """Return how far a sender's clock is behind ours, by what it says the time was."""
-    return timedelta() if sent_at is None else now - sent_at.astimezone(UTC)

@@ -1,23 +1,16 @@
 """Events: `POST /v1/events`, single or many."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import json_response, to_json
-from api.batches import BATCH_LIMIT
 from api.calls import KEY
 from api.context import Services
-from api.device_work import SECRET_HEADER
-from api.devices import DeviceSecret
-from api.errors import ForbiddenScopeError
-from api.fields import parse_moment
 from api.ingest.device_events import Told
 from api.ingest.errors import NoConsentError
 from api.ingest.event_bodies import (
@@ -27,22 +20,18 @@ from api.ingest.event_bodies import (
     EventBatchResult,
     EventResult,
 )
-from api.ingest.event_reader import Faults, Reading, read_event, skew_of
-from api.ingest.hot_route import HotRoute, admitted, shown_claim
-from api.ingest.parsing import parse_parts
-from api.json_body import pointer_step, printable
+from api.ingest.event_reader import Faults, Reading, read_event
+from api.ingest.hot_route import HotRoute, admitted
+from api.ingest.items import answer_items, read_body_of, rejected, stored
+from api.ingest.speaking import speaking_device, take_device
 from api.openapi import answers, problems
-from core.clock import utc_now
-from core.errors import FieldError, InvalidPayloadError, NotFoundError
-from delivery.devices.service import Claim
+from core.errors import FieldError, InvalidPayloadError
 from segments.events.event import Fate, NewEvent
 
 router = APIRouter(prefix="/v1/events", tags=["Events"], route_class=HotRoute)
 
 _SCOPE = "events:write"
 _LIST = "events"
-DEVICE_HEADER = "Carillon-Device"
-_DEVICE_ID_LIMIT = 64
 # A larger body takes so long to read that others would notice.
 _LARGE_BYTES = 50_000
 REFUSED: Mapping[Fate, FieldError] = {
@@ -60,25 +49,11 @@ REFUSED: Mapping[Fate, FieldError] = {
 _Read = list[NewEvent | Faults]
 
 
-async def _take_device(
-    _device: Annotated[
-        str | None,
-        Header(
-            alias=DEVICE_HEADER,
-            max_length=_DEVICE_ID_LIMIT,
-            description="The id of the device that sends them, `dev_…`: with a client key.",
-        ),
-    ] = None,
-    _secret: DeviceSecret = None,
-) -> None:
-    """Document the parameters."""
-
-
 @router.post(
     "",
     status_code=201,
     response_model=EventResult,
-    dependencies=[KEY, Depends(_take_device)],
+    dependencies=[KEY, Depends(take_device)],
     openapi_extra={"requestBody": REQUEST_BODY},
     responses={
         **answers(SINGLE_ANSWER, status=201, description="Stored"),
@@ -107,7 +82,7 @@ async def take_events(request: Request) -> Response:
     """
     app = admitted(request, _SCOPE, client=True)
     services: Services = request.app.state.services
-    speaks = _device_of(request)
+    speaks = speaking_device(request, _SCOPE)
     body: bytes = request.state.raw_body
     is_large = len(body) > _LARGE_BYTES
     needs_person = speaks is None
@@ -128,55 +103,17 @@ async def take_events(request: Request) -> Response:
     return _answer_all(read, fates) if is_batch else _answer_one(good[0], fates[0])
 
 
-def _device_of(request: Request) -> tuple[str, Claim] | None:
-    """Return the device that speaks and what it shows; None when a server does."""
-    if request.state.principal.holds(_SCOPE):
-        return None
-    public_id = request.headers.get(DEVICE_HEADER)
-    if not public_id:
-        raise ForbiddenScopeError(
-            f"This route needs the scope `{_SCOPE}`, or the client key with the headers "
-            f"`{DEVICE_HEADER}` and `{SECRET_HEADER}`."
-        )
-    if len(public_id) > _DEVICE_ID_LIMIT:
-        raise NotFoundError
-    return public_id, shown_claim(request, is_server=False)
-
-
 def _read(body: bytes, *, needs_person: bool) -> tuple[_Read, bool]:
     """Return the events of a body and whether it is a batch; raise what fails all of it."""
-    now = utc_now()
-    if not body:
-        raise InvalidPayloadError(fields=(FieldError("", "missing", "A body is due."),))
-    fields, items = parse_parts(body, _LIST)
-    skew = skew_of(_sent_at(fields), now)
-    if items is None:
-        made = read_event(fields, Reading(now, skew, needs_uuid=False, needs_person=needs_person))
+    given = read_body_of(body, _LIST)
+    if given.items is None:
+        reading = Reading(given.now, given.skew, needs_uuid=False, needs_person=needs_person)
+        made = read_event(given.fields, reading)
         if not isinstance(made, NewEvent):
             raise InvalidPayloadError(fields=made)
         return [made], False
-    if fields:
-        words = "There is no such field here; there are: events, sent_at."
-        names = [pointer_step(printable(name)) for name in fields]
-        faults = [FieldError(name, "unknown_field", words) for name in names]
-        raise InvalidPayloadError(fields=tuple(faults))
-    if not 0 < len(items) <= BATCH_LIMIT:
-        code = "too_long" if items else "too_short"
-        words = f"A batch has 1 to {BATCH_LIMIT} events."
-        raise InvalidPayloadError(fields=(FieldError(f"/{_LIST}", code, words),))
-    reading = Reading(now, skew, needs_person=needs_person)
-    return [read_event(item, reading) for item in items], True
-
-
-def _sent_at(fields: dict[str, Any]) -> datetime | None:
-    if "sent_at" not in fields:
-        return None
-    given = fields.pop("sent_at")
-    try:
-        return parse_moment(given)
-    except ValueError as error:
-        code = "invalid_value" if isinstance(given, str) else "wrong_type"
-        raise InvalidPayloadError(fields=(FieldError("/sent_at", code, f"It {error}."),)) from None
+    reading = Reading(given.now, given.skew, needs_person=needs_person)
+    return [read_event(item, reading) for item in given.items], True
 
 
 def _answer_one(event: NewEvent, fate: Fate) -> Response:
@@ -190,34 +127,18 @@ def _answer_one(event: NewEvent, fate: Fate) -> Response:
 
 def _answer_all(read: _Read, fates: Sequence[Fate]) -> Response:
     left = iter(fates)
-    results = [
-        _result(index, one, next(left)) if isinstance(one, NewEvent) else _rejected(index, one)
-        for index, one in enumerate(read)
-    ]
-    counts = Counter(result["status"] for result in results)
-    body = {
-        "accepted": counts["accepted"],
-        "duplicates": counts["duplicate"],
-        "rejected": counts["rejected"],
-        "results": results,
-    }
-    return json_response(to_json(body), 207, {})
+    return answer_items(
+        [
+            _result(index, one, next(left))
+            if isinstance(one, NewEvent)
+            else rejected(_LIST, index, one, {"uuid": None})
+            for index, one in enumerate(read)
+        ]
+    )
 
 
 def _result(index: int, event: NewEvent, fate: Fate) -> dict[str, Any]:
+    key = {"uuid": event.uuid}
     if fate in REFUSED:
-        return _rejected(index, (REFUSED[fate],), event.uuid)
-    return {
-        "index": index, "status": fate.value, "uuid": event.uuid, "reason": None, "errors": None,
-    }  # fmt: skip
-
-
-def _rejected(index: int, faults: Faults, uuid: str | None = None) -> dict[str, Any]:
-    start = f"/{_LIST}/{index}"
-    errors = [
-        {"pointer": start + one.pointer, "code": one.code, "message": one.message} for one in faults
-    ]
-    return {
-        "index": index, "status": "rejected", "uuid": uuid, "reason": faults[0].code,
-        "errors": errors,
-    }  # fmt: skip
+        return rejected(_LIST, index, (REFUSED[fate],), key)
+    return stored(index, fate.value, key)

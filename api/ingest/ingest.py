@@ -9,6 +9,7 @@ from api.ingest.device_writer import DeviceWriter
 from api.ingest.event_writer import EventWriter
 from api.ingest.group import Group, Room
 from api.ingest.key_cache import KeyCache
+from api.ingest.receipt_writer import ReceiptWriter
 from core.database import open_engine
 from core.secrets import SecretBox
 from core.settings import Settings
@@ -24,6 +25,7 @@ class Ingest:
     events: EventWriter
     devices: DeviceWriter
     told: DeviceEventWriter
+    receipts: ReceiptWriter
 
     def close(self) -> None:
         """Write what has been taken, and give back every connection."""
@@ -53,4 +55,5 @@ def open_ingest(settings: Settings, box: SecretBox) -> Ingest:
         events=events,
         devices=DeviceWriter(engine, box, settings.idempotency_hours),
         told=DeviceEventWriter(engine, events),
+        receipts=ReceiptWriter(engine),
     )

@@ -30,10 +30,14 @@ _DEAD = f"""l.app_id = :app_id AND l.state IN ({_STATES})
     AND (CAST(:dead_provider AS text) IS NULL OR EXISTS (
         SELECT FROM target t WHERE t.app_id = :app_id AND t.device_id = l.device_id
           AND t.provider = :dead_provider))"""
+# What a phone reports to have is no dead letter, whatever the gateway said.
+_UNREPORTED = """NOT EXISTS (
+        SELECT FROM receipt r WHERE r.app_id = :app_id AND r.message_id = l.message_id
+          AND r.device_id = l.device_id AND r.day = l.day)"""
 _GROUPS = f"""
 SELECT l.state, l.reason, count(*) AS recipients, count(DISTINCT l.message_id) AS messages,
        min(l.at) AS first_at, max(l.at) AS last_at
-FROM ledger l WHERE {_DEAD}
+FROM ledger l WHERE {_DEAD} AND {_UNREPORTED}
 GROUP BY l.state, l.reason ORDER BY recipients DESC, l.state, l.reason
 """  # noqa: S608  All parts are ours.
 # To whom a replay sent it is found among the dead letters of that replay, if it failed again; whom
@@ -49,13 +53,17 @@ LEFT JOIN (
     JOIN ledger again ON again.app_id = r.app_id AND again.message_id = r.id AND again.day = r.day
     WHERE r.app_id = :app_id AND r.replay_of = :dead_public_id AND again.device_id IS NOT NULL
       AND again.state <> 'suppressed') s ON s.device_id = l.device_id
+LEFT JOIN (
+    SELECT DISTINCT r.device_id, true AS has_it FROM receipt r
+    WHERE r.app_id = :app_id AND r.message_id = :dead_message_id AND r.day = :dead_day
+    ) h ON h.device_id = l.device_id
 WHERE {_DEAD} AND l.day = :dead_day
   AND (l.person_id IS NULL OR l.person_id = d.person_id OR f.into_id = d.person_id)
-  AND s.was_sent IS NOT TRUE
+  AND s.was_sent IS NOT TRUE AND h.has_it IS NOT TRUE
 """  # noqa: S608  All parts are ours.
 _COUNT = f"""
 SELECT count(*) AS dead_letters
-FROM (SELECT FROM ledger l WHERE {_DEAD} AND l.day = :dead_day LIMIT :limit) f
+FROM (SELECT FROM ledger l WHERE {_DEAD} AND {_UNREPORTED} AND l.day = :dead_day LIMIT :limit) f
 """  # noqa: S608  All parts are ours.
 
 

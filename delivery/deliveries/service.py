@@ -9,6 +9,7 @@ from core.errors import NotFoundError
 from delivery.deliveries import repository, trace
 from delivery.deliveries.trace import Recipient, Step
 from delivery.messages.message import Message
+from delivery.receipts import repository as receipts
 
 
 class DeliveryNotFoundError(NotFoundError):
@@ -38,5 +39,6 @@ def read_trace(connection: Connection, app_id: int, delivery_id: str) -> Traced:
         raise DeliveryNotFoundError
     device_id = recipient.device_id
     tried = repository.list_attempts(connection, message, device_id) if device_id else ()
-    found = trace.steps(message, recipient, tried)
-    return Traced(message, recipient, trace.summary(message, recipient), found)
+    reached = receipts.reached(connection, message, device_id) if device_id else ()
+    found = trace.steps(message, recipient, tried, reached)
+    return Traced(message, recipient, trace.summary(message, recipient, reached), found)

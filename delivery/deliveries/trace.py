@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from delivery.deliveries.words import ending
+from delivery.deliveries.words import RECEIPTS, ending
 from delivery.messages.message import Message
 from delivery.messages.waiting import words_for
+from delivery.receipts.receipt import Reached
 from delivery.states import RecipientState
 
 PENDING = "pending"
@@ -72,8 +73,13 @@ class Step:
     since: datetime | None = None
 
 
-def summary(message: Message, recipient: Recipient) -> str:
-    """Return in one sentence what became of a recipient."""
+def summary(message: Message, recipient: Recipient, reached: Sequence[Reached] = ()) -> str:
+    """Return in plain words what became of a recipient, and how far its phone says it came."""
+    words = _summary(message, recipient)
+    return f"{words} {RECEIPTS[reached[-1].milestone]}" if reached else words
+
+
+def _summary(message: Message, recipient: Recipient) -> str:
     if recipient.state != PENDING:
         return ending(recipient.state, recipient.reason, recipient.gateway)
     waits_for = recipient.words or (words_for(recipient.reason) if recipient.reason else None)
@@ -97,9 +103,22 @@ def _turn(message: Message, recipient: Recipient) -> str:
     return words
 
 
-def steps(message: Message, recipient: Recipient, attempts: Sequence[Attempt]) -> list[Step]:
-    """Return the steps of a delivery, oldest first."""
-    return [*_planning(message), *_tries(message, recipient, attempts)]
+def steps(
+    message: Message,
+    recipient: Recipient,
+    attempts: Sequence[Attempt],
+    reached: Sequence[Reached] = (),
+) -> list[Step]:
+    """Return the steps of a delivery, oldest first; what its phone reported comes last."""
+    own = [*_planning(message), *_tries(message, recipient, attempts)]
+    return [*own, *map(_receipt, reached)]
+
+
+def _receipt(reached: Reached) -> Step:
+    words = (
+        "It was opened, so it had arrived." if reached.is_implied else RECEIPTS[reached.milestone]
+    )
+    return Step("receipt", words, reached.at)
 
 
 def _planning(message: Message) -> Iterator[Step]:
@@ -114,7 +133,7 @@ def _planning(message: Message) -> Iterator[Step]:
 
 def _tries(message: Message, recipient: Recipient, attempts: Sequence[Attempt]) -> Iterator[Step]:
     since = message.started_at
-    words = summary(message, recipient)
+    words = _summary(message, recipient)
     if recipient.state == RecipientState.SUPPRESSED and recipient.attempt == 0:
         # Found out while the audience was fixed.
         yield Step("suppressed", words, message.started_at)

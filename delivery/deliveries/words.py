@@ -14,6 +14,12 @@ STATES: Mapping[str, str] = {
     "pending": "It has not ended yet.",
 }
 
+# What the phone reported, see delivery/receipts.
+RECEIPTS: Mapping[str, str] = {
+    "confirmed": "The phone reported that it arrived.",
+    "opened": "The phone reported that it was opened.",
+}
+
 # What a gateway says otherwise is shown in its own words.
 REASONS: Mapping[str, str] = {
     "no_device": "This person has no device that can be reached.",

@@ -74,12 +74,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The recipients of a message: those that ended, by state and reason, and those still open."""
+    """The recipients of a message: those that ended, by state and reason, and those still open.
+
+    `receipts` are the devices that report how far it came, by milestone.
+    """
 
     counts: Mapping[str, int]
     reasons: Mapping[str, Mapping[str, int]]
     open: int
     waiting: tuple[Waiting, ...] = field(default=())
+    receipts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.database import rows
 from delivery.messages.message import Delivery, Message, Progress, Waiting
 from delivery.messages.waiting import KILL_SWITCHES, words_for
+from delivery.receipts.receipt import Milestone
 from delivery.states import RecipientState
 
 # What the recipients of chunk `c` with credential `k` wait for, and the words that go before ours.
@@ -64,8 +65,11 @@ def read(connection: Connection, message: Message) -> Progress:
         [],
         0,
     )
+    receipts = {milestone.value: 0 for milestone in Milestone}
     for row in _snapshot(connection, message):
-        if row.kind == "ended":
+        if row.state in receipts:
+            receipts[row.state] = row.recipients
+        elif row.kind == "ended":
             counts[row.state] = counts.get(row.state, 0) + row.recipients
             if row.reason:
                 reasons[row.state][row.reason] = row.recipients
@@ -74,7 +78,7 @@ def read(connection: Connection, message: Message) -> Progress:
             if row.reason:
                 words = row.words or words_for(row.reason)
                 waiting.append(Waiting(row.reason, words, row.recipients, row.due_at))
-    return Progress(counts, dict(reasons), open_recipients, tuple(waiting))
+    return Progress(counts, dict(reasons), open_recipients, tuple(waiting), receipts)
 
 
 def _empty() -> dict[str, int]:

@@ -1,12 +1,14 @@
 """Deliveries over time: deltas folded into counts and buckets, and buckets read again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection, text
 
 from core.database import rows
+from delivery.receipts.receipt import Milestone
 from delivery.states import RecipientState
 
 # As fine as the past is kept.
@@ -38,10 +40,14 @@ DO UPDATE SET recipients = c.recipients + excluded.recipients
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """How many recipients ended in one step of time, by state; `at` is its beginning."""
+    """How many recipients ended in one step of time, by state; `at` is its beginning.
+
+    `receipts` are those that phones reported in that time, by milestone.
+    """
 
     at: datetime
-    counts: Mapping[str, int]
+    counts: MutableMapping[str, int]
+    receipts: MutableMapping[str, int]
 
 
 def roll_up(connection: Connection, limit: int = 10_000) -> None:
@@ -60,7 +66,7 @@ def prune(connection: Connection) -> None:
 def over_time(
     connection: Connection, app_id: int, *, minutes: int, bucket_seconds: int
 ) -> list[Bucket]:
-    """Return the buckets of the last `minutes` in which anything ended, oldest first.
+    """Return the buckets of the last `minutes` in which anything happened, oldest first.
 
     `bucket_seconds` is a multiple of `STEP_SECONDS`. What was sent as a test is left out.
     """
@@ -85,8 +91,13 @@ def over_time(
         minutes=minutes,
         seconds=bucket_seconds,
     )
-    buckets: dict[datetime, dict[str, int]] = {}
+    buckets: dict[datetime, Bucket] = {}
     for row in found:
-        counts = buckets.setdefault(row.at, {state.value: 0 for state in RecipientState})
+        bucket = buckets.setdefault(row.at, Bucket(row.at, _none(RecipientState), _none(Milestone)))
+        counts = bucket.receipts if row.state in bucket.receipts else bucket.counts
         counts[row.state] = row.recipients
-    return [Bucket(at, counts) for at, counts in buckets.items()]
+    return list(buckets.values())
+
+
+def _none(names: Iterable[StrEnum]) -> dict[str, int]:
+    return {one.value: 0 for one in names}

@@ -11,6 +11,8 @@ class Kind(StrEnum):
     """What can be subscribed to. More kinds will come: takers pass over those they do not know."""
 
     DELIVERY_ENDED = "delivery.ended"
+    DELIVERY_CONFIRMED = "delivery.confirmed"
+    DELIVERY_OPENED = "delivery.opened"
     DEVICE_CHANGED = "device.changed"
     DEVICE_REMOVED = "device.removed"
     PERSON_CHANGED = "person.changed"

@@ -54,7 +54,7 @@ def test_what_nobody_can_meet_is_accepted_with_a_warning(app: AppDoors) -> None:
             GOLD,
             {"type": "event", "name": "purchase"},
             {"type": "list", "list": "lst_nothing"},
-            {"type": "message", "milestone": "opened"},
+            {"type": "message", "milestone": "converted"},
         ],
     }
     before = make(app, rule)

@@ -7,6 +7,7 @@ import pytest
 
 from delivery.deliveries.trace import Attempt, Recipient, steps, summary
 from delivery.messages.message import Message
+from delivery.receipts.receipt import Reached
 from delivery.states import MessageState
 
 _AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -63,6 +64,23 @@ def ended(state: str, reason: str | None, attempt: int = 1) -> Recipient:
         _OPEN, state=state, reason=reason, attempt=attempt, at=_AT + timedelta(seconds=9),
         due_at=None,
     )  # fmt: skip
+
+
+def test_what_the_phone_reported_comes_last_and_stands_in_the_summary() -> None:
+    end = ended("unknown", "timeout")
+    at = _AT + timedelta(minutes=1)
+    arrived = Reached("confirmed", at, is_implied=False)
+    reached = [arrived, Reached("opened", at, is_implied=False)]
+
+    found = steps(_MESSAGE, end, (), reached)
+
+    assert [(step.name, step.at) for step in found[-2:]] == [("receipt", at), ("receipt", at)]
+    assert found[-3].name == "unanswered"
+    assert "opened" not in found[-3].words
+    assert summary(_MESSAGE, end, [arrived]) == (
+        f"{summary(_MESSAGE, end)} The phone reported that it arrived."
+    )
+    assert summary(_MESSAGE, end, reached).endswith("The phone reported that it was opened.")
 
 
 def names(recipient: Recipient, *attempts: Attempt) -> list[str]:
