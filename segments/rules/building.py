@@ -33,8 +33,8 @@ WHERE_LIMIT = 20
 BUCKETS = 10_000
 QUANTILES_LIMIT = 100
 MILESTONES = ("sent", "accepted", "confirmed", "opened", "converted")
-# What the SDK reports and what follows from it is not stored yet.
-UNKNOWN_MILESTONES = frozenset({"confirmed", "opened", "converted"})
+# Which goal a message led to is not stored yet.
+UNKNOWN_MILESTONES = frozenset({"converted"})
 FARTHEST_KM = 20_040.0
 COUNTRY = matching("^[A-Z]{2}$", "must be a two-letter code in capitals, such as DE", 2)
 ID = matching("^[A-Za-z0-9_]{1,64}$", "must be an id of this app", 64)

@@ -1,6 +1,7 @@
 """Whether a rule holds for one person: the same answer that its SQL gives for everybody. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from segments.rules import measuring
 from segments.rules.building import UNKNOWN_MILESTONES
@@ -38,7 +39,15 @@ from segments.rules.paths import MISSING, find
 
 # What left for a gateway, and what of it the gateway took.
 SENT_STATES = ("accepted", "gone", "rejected", "unknown")
-ACCEPTED_STATES = ("accepted",)
+# Ends of the ledger, or milestones of receipts.
+STATES_OF: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "sent": SENT_STATES,
+        "accepted": ("accepted",),
+        "confirmed": ("confirmed",),
+        "opened": ("opened",),
+    }
+)
 
 
 def evaluate(rule: Node, facts: Facts, clock: Clock) -> bool:
@@ -114,7 +123,7 @@ def _text_holds(test: Comparison, text: str | None, clock: Clock) -> bool:
 def _message(node: Message, facts: Facts, clock: Clock) -> bool:
     if node.milestone in UNKNOWN_MILESTONES or node.campaign is not None:
         return False
-    states = SENT_STATES if node.milestone == "sent" else ACCEPTED_STATES
+    states = STATES_OF[node.milestone]
     span = node.window.span(clock)
 
     def is_meant(one: MessageFacts) -> bool:

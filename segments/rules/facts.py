@@ -35,7 +35,7 @@ class EventFacts:
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """The end of a message at one of the person's devices: a row of the ledger."""
+    """The end of a message at one of the person's devices, or a receipt: `state` is a milestone."""
 
     message: str
     state: str

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from core.database import rows
 from delivery.deliveries.tables import ledger
+from delivery.receipts.tables import receipt
 from delivery.successors.tables import person_successor
 from delivery.tables import app, device, message, target
 from segments.history.as_of import PEOPLE_AS_OF
@@ -233,22 +234,24 @@ def _messages(connection: Connection, app_id: int, ids: Ids) -> dict[int, list[M
         person_successor.c.app_id == app_id, _among(person_successor.c.into_id, ids)
     )
     owners = {one: one for one in ids} | {row[0]: row[1] for row in connection.execute(old)}
-    statement = (
-        sa.select(ledger.c.person_id, message.c.public_id, ledger.c.state, ledger.c.at)
-        .join(
-            message,
-            sa.and_(message.c.app_id == ledger.c.app_id, message.c.id == ledger.c.message_id),
-        )
-        .where(
-            ledger.c.app_id == app_id,
-            _among(ledger.c.person_id, list(owners)),
-            ledger.c.state.in_(SENT_STATES),
-        )
-    )
+    ended = _of_messages(ledger, ledger.c.state, app_id, list(owners))
+    reported = _of_messages(receipt, receipt.c.milestone, app_id, list(owners))
+    statement = sa.union_all(ended.where(ledger.c.state.in_(SENT_STATES)), reported)
     found: defaultdict[int, list[MessageFacts]] = defaultdict(list)
     for key, *row in connection.execute(statement):
         found[owners[key]].append(MessageFacts(*row))
     return found
+
+
+def _of_messages(table: sa.Table, state: ColumnElement[str], app_id: int, ids: Ids) -> Any:
+    return (
+        sa.select(table.c.person_id, message.c.public_id, state, table.c.at)
+        .join(
+            message,
+            sa.and_(message.c.app_id == table.c.app_id, message.c.id == table.c.message_id),
+        )
+        .where(table.c.app_id == app_id, _among(table.c.person_id, ids))
+    )
 
 
 def _lists(connection: Connection, app_id: int, ids: Ids) -> dict[int, list[str]]:

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Select
 
 from delivery.tables import device
 from segments.rules.comparing import amount_holds, span_of
-from segments.rules.evaluate import ACCEPTED_STATES, SENT_STATES
 from segments.rules.node import (
     Comparison,
     Condition,
@@ -33,6 +32,7 @@ from segments.rules.sql.comparisons import (
     text_holds,
 )
 from segments.rules.sql.days import doers, done, last_done
+from segments.rules.sql.messages import sent
 from segments.rules.sql.sources import Scope
 from segments.rules.sql.versions import version_holds
 
@@ -62,9 +62,8 @@ def to_set(node: Node, scope: Scope) -> PeopleSet | None:  # noqa: PLR0911 (one 
         case Device():
             return _device(node, scope)
         case Message():
-            states = SENT_STATES if node.milestone == "sent" else ACCEPTED_STATES
             span = node.window.span(scope.clock)
-            return PeopleSet(sources.sent(scope, node.message, states, span))
+            return PeopleSet(sent(scope, node.message, node.milestone, span))
         case OnList():
             return PeopleSet(sources.listed(scope, node.list))
         case Rfm():

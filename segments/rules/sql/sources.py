@@ -5,20 +5,17 @@ were done over long windows is in `days.py`.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select
 
-from delivery.deliveries.tables import ledger
 from delivery.reach.tables import person_reach
-from delivery.successors.tables import person_successor
-from delivery.tables import device, message, target
+from delivery.tables import device, target
 from segments.rules.moments import Clock, Span, Window
 from segments.rules.node import Events, Followed
 from segments.rules.paths import Path
-from segments.rules.sql.binding import Truth, bound, moment, text, texts
+from segments.rules.sql.binding import Truth, moment, text, texts
 from segments.rules.sql.comparisons import Json, in_span, json_holds
 from segments.rules.values import AMOUNT_LIMIT
 from segments.tables import event, list_member, segment_list
@@ -162,51 +159,6 @@ def last_seen_in(scope: Scope, span: Span) -> Select[Any]:
     )
     seen = seen_devices(scope).where(in_span(span, device.c.last_seen_at))
     return seen.where(~is_later.exists())
-
-
-def sent(scope: Scope, public_id: str | None, states: tuple[str, ...], span: Span) -> Select[Any]:
-    """Return, once each, for whom a message, or any, ended in one of these states in a span."""
-    found = ordered(_sent(scope, public_id, states, span).subquery())
-    return sa.select(found.c.person_id).group_by(found.c.person_id)
-
-
-def _sent(scope: Scope, public_id: str | None, states: tuple[str, ...], span: Span) -> Select[Any]:
-    # The ledger keeps the ids of people who became one with others since.
-    today = sa.func.coalesce(person_successor.c.into_id, ledger.c.person_id)
-    is_of = sa.and_(
-        person_successor.c.app_id == ledger.c.app_id,
-        person_successor.c.person_id == ledger.c.person_id,
-    )
-    found = sa.select(today.label("person_id")).select_from(
-        ledger.outerjoin(person_successor, is_of)
-    )
-    found = found.where(
-        ledger.c.app_id == scope.app_id,
-        ledger.c.person_id.is_not(None),
-        ledger.c.state == sa.any_(texts(states)),
-        in_span(span, ledger.c.at),
-    )
-    found = found.where(*_message_days(span))
-    if public_id is None:
-        return found
-    this = sa.select(message).where(
-        message.c.app_id == scope.app_id, message.c.public_id == text(public_id)
-    )
-    return found.where(
-        ledger.c.message_id == this.with_only_columns(message.c.id).scalar_subquery(),
-        ledger.c.day == this.with_only_columns(message.c.day).scalar_subquery(),
-    )
-
-
-def _message_days(span: Span) -> list[Truth]:
-    """Return what spares partitions: a message ends on its day, or within two days after it."""
-    bounds: list[Truth] = []
-    if span.start is not None:
-        earliest = (span.start - timedelta(days=3)).date()
-        bounds.append(ledger.c.day >= bound(earliest, sa.Date))
-    if span.end is not None:
-        bounds.append(ledger.c.day <= bound(span.end.date(), sa.Date))
-    return bounds
 
 
 def listed(scope: Scope, public_id: str) -> Select[Any]:

@@ -120,7 +120,7 @@ class Store:
             )
         # Of some messages the ledger knows the person by an id from before a merge.
         old_id = person_id + 1_000_000_000
-        if len(one.messages) > 1:
+        if max(len(one.messages), len(one.receipts)) > 1:
             sql = "INSERT INTO person_successor VALUES (:app, :old, :person)"
             self._run(sql, old=old_id, person=person_id)
         for index, (message, state, at) in enumerate(one.messages):
@@ -132,6 +132,17 @@ class Store:
                 message=self._messages[message],
                 device=person_id * 10 + index,
                 state=state,
+                at=at,
+            )
+        for index, (message, milestone, at) in enumerate(one.receipts):
+            self._run(
+                "INSERT INTO receipt (app_id, day, message_id, device_id, milestone, person_id, at)"
+                " VALUES (:app, :day, :message, :device, :milestone, :person, :at)",
+                person=old_id if index else person_id,
+                day=MESSAGES[message],
+                message=self._messages[message],
+                device=person_id * 10 + index,
+                milestone=milestone,
                 at=at,
             )
 
@@ -182,7 +193,7 @@ def to_facts(index: int, one: Somebody, clock: Clock) -> Facts:
         consents={**DEFAULTS, **one.consents},
         devices=[found for device in devices if (found := _device_facts(device))],
         events=[EventFacts(name, at, properties) for name, at, properties in one.events],
-        messages=[MessageFacts(name, state, at) for name, state, at in one.messages],
+        messages=[MessageFacts(*told) for told in (*one.messages, *one.receipts)],
         lists=frozenset(one.lists),
     )
 

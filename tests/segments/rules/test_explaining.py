@@ -101,7 +101,8 @@ SEQUENCE = {"type": "sequence", "first": {"event": "buy"}, "within": "1 day"}
         ({"type": "message", "milestone": "sent", "message": "msg_b",
           "window": {"from": "2026-03-01"}},
          False, "the message msg_b was not sent from 2026-03-01"),
-        ({"type": "message", "milestone": "opened"}, False, "what was opened is not kept yet"),
+        ({"type": "message", "milestone": "converted"}, False,
+         "what was converted is not kept yet"),
         ({"type": "message", "milestone": "sent", "campaign": "c"}, False,
          "which campaign a message is of is not kept yet"),
         (person("has_device", "equals", not YES), False, "the person has a device"),
@@ -197,7 +198,7 @@ def test_what_nobody_can_have_is_warned_about() -> None:
                 attribute("ordrs.x", ">", 1),
                 BUY,
                 {"type": "event", "name": "bye"},
-                {"type": "message", "milestone": "opened", "campaign": "c"},
+                {"type": "message", "milestone": "converted", "campaign": "c"},
                 NEAR,
             ],
         }

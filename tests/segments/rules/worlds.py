@@ -197,6 +197,7 @@ class Somebody:
     devices: Any = ()
     events: Any = ()
     messages: Any = ()
+    receipts: Any = ()
 
 
 DEVICES = st.fixed_dictionaries(
@@ -247,6 +248,15 @@ PEOPLE = st.lists(
         events=st.lists(st.tuples(st.sampled_from(EVENTS), MOMENTS, _PROPERTIES), max_size=6),
         messages=st.lists(
             st.builds(_end, st.sampled_from([*MESSAGES]), st.sampled_from(STATES), _ENDS),
+            max_size=2,
+        ),
+        receipts=st.lists(
+            st.builds(
+                _end,
+                st.sampled_from([*MESSAGES]),
+                st.sampled_from(["confirmed", "opened"]),
+                _ENDS.flatmap(lambda one: st.sampled_from([one, one + timedelta(days=40)])),
+            ),
             max_size=2,
         ),
     ),
