@@ -47,6 +47,7 @@ class Message:
     counts: Mapping[str, int]
     reasons: Mapping[str, Mapping[str, int]]
     waiting: Sequence[Waiting]
+    receipts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

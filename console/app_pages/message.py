@@ -14,6 +14,7 @@ from console.session import Frame
 _EVERY_SECONDS = 2
 _ROWS = 50
 _ALL = "all of them"
+_RECEIPTS = "As phones report it. Apps that do not send receipts report nothing."
 
 
 def show(frame: Frame) -> None:
@@ -67,6 +68,8 @@ def _live(frame: Frame, first: Message) -> None:
             st.metric("Accepted", f"{message.counts.get('accepted', 0):,}")
             st.metric("Not accepted", f"{_others(message):,}")
             st.metric("Open", f"{message.open:,}")
+            st.metric("Arrived", _reported(message, "confirmed"), help=_RECEIPTS)
+            st.metric("Opened", _reported(message, "opened"), help=_RECEIPTS)
         table = count_table(message)
         if not table.empty:
             st.subheader("How they ended")
@@ -75,6 +78,11 @@ def _live(frame: Frame, first: Message) -> None:
             st.table(table.assign(**words), hide_index=True)
         if is_over(message) and not is_over(first):
             st.rerun()
+
+
+def _reported(message: Message, milestone: str) -> str:
+    count = message.receipts.get(milestone, 0)
+    return f"{count:,}" if count else "none"
 
 
 def _others(message: Message) -> int:

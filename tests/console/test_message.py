@@ -25,6 +25,7 @@ def test_an_ended_message_says_how_and_why(scene: Scene, console: AppTest) -> No
     assert shown(console.title) == ["Hello {{ x | default('you') }}"]
     assert {one.label: one.value for one in console.metric} == {
         "Targeted": "2", "Accepted": "1", "Not accepted": "1", "Open": "0",
+        "Arrived": "none", "Opened": "none",
     }  # fmt: skip
     assert console.table[0].value["Recipients"].tolist() == [1, 1]
     assert console.table[0].value["Why"].tolist() == [STATES["accepted"], REASONS["no_device"]]
@@ -61,6 +62,22 @@ def test_recipients_come_in_pages_forward_and_back(scene: Scene, console: AppTes
 
     assert (len(first), len(second), len({*first, *second})) == (50, 10, 60)
     assert console.dataframe[0].value["Person"].tolist() == first
+
+
+def test_what_phones_report_is_counted(scene: Scene, console: AppTest) -> None:
+    scene.add_device(None, fcm_token("accepted", 1))
+    message_id = send(scene)
+    scene.work()
+    go(console, "message", id=message_id)
+    before = [by_label(console.metric, name).value for name in ("Arrived", "Opened")]
+    (found,) = scene.http.get("/v1/deliveries", params={"message": message_id}).json()["data"]
+    scene.post("/v1/receipts", {"delivery_id": found["id"], "milestone": "confirmed"})
+
+    go(console, "message", id=message_id)
+
+    assert before == ["none", "none"]
+    assert [by_label(console.metric, name).value for name in ("Arrived", "Opened")] == ["1", "none"]
+    assert errors(console) == []
 
 
 def test_a_message_for_later_is_not_counted_yet(scene: Scene, console: AppTest) -> None:

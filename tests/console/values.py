@@ -23,6 +23,7 @@ def message_json(message_id: str = "msg_one", **changes: Any) -> dict[str, Any]:
         "counts": {"accepted": 6, "gone": 1, "suppressed": 1},
         "reasons": {"gone": {"unregistered": 1}, "suppressed": {"no_device": 1}},
         "waiting": [],
+        "receipts": {"confirmed": 4, "opened": 0},
         **changes,
     }
 
