@@ -32,7 +32,16 @@ class Changes:
     left: Sequence[int]
 
 
-_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('segment watch', :app_id))"
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('segment watch', :segment_id))"
+_LOCK_DOUBTED = """
+SELECT d.public_id, d.id FROM (
+    SELECT s.public_id, s.id FROM segment_watch w
+    JOIN segment s ON s.app_id = w.app_id AND s.id = w.segment_id
+    WHERE w.app_id = :app_id AND w.compared_at IS NOT NULL AND EXISTS (
+        SELECT FROM segment_doubt o WHERE o.app_id = w.app_id AND o.segment_id = w.segment_id)
+    OFFSET 0) AS d
+WHERE pg_try_advisory_xact_lock(hashtextextended('segment watch', d.id))
+"""
 _WATCH = """
 INSERT INTO segment_watch (app_id, segment_id) VALUES (:app_id, :segment_id) ON CONFLICT DO NOTHING
 RETURNING segment_id
@@ -58,8 +67,7 @@ WHERE w.app_id = :app_id ORDER BY s.id
 _TAKE = """
 DELETE FROM segment_doubt d USING (
     SELECT o.app_id, o.id FROM segment_doubt o
-    JOIN segment_watch w ON w.app_id = o.app_id AND w.segment_id = o.segment_id
-    WHERE o.app_id = :app_id AND w.compared_at IS NOT NULL ORDER BY o.id LIMIT :limit) t
+    WHERE o.app_id = :app_id AND o.segment_id = ANY(:segments) ORDER BY o.id LIMIT :limit) t
 WHERE d.app_id = t.app_id AND d.id = t.id RETURNING d.segment_id, d.person_id
 """
 # What came before a first comparison is seen by that: until then, doubts need not be kept.
@@ -119,9 +127,14 @@ def busy_among(
     return {row.id for row in found}
 
 
-def try_lock(connection: Connection, app_id: int) -> bool:
-    """Be the only one who settles the doubts of an app, until the transaction ends."""
-    return bool(rows(connection, _LOCK, app_id=app_id)[0][0])
+def try_lock(connection: Connection, segment_id: int) -> bool:
+    """Be the only one who says who is in a segment, until the transaction ends."""
+    return bool(rows(connection, _LOCK, segment_id=segment_id)[0][0])
+
+
+def lock_doubted(connection: Connection, app_id: int) -> dict[int, str]:
+    """Do so for all segments with doubts that nobody else is at: public ids by inner ids."""
+    return {row.id: row.public_id for row in rows(connection, _LOCK_DOUBTED, app_id=app_id)}
 
 
 def watch(connection: Connection, app_id: int, segment_id: int) -> bool:
@@ -169,11 +182,17 @@ def apps_in_doubt(connection: Connection) -> list[int]:
     return [row.app_id for row in rows(connection, statement)]
 
 
-def take_doubts(connection: Connection, app_id: int, limit: int) -> Mapping[int, set[int]]:
-    """Remove the oldest doubts; return whom they are about, by segment. `try_lock` comes before."""
+def forget_doubts(connection: Connection, app_id: int) -> None:
+    """Drop the doubts that a first comparison will settle."""
     connection.execute(text(_FORGET), {"app_id": app_id})
+
+
+def take_doubts(
+    connection: Connection, app_id: int, segments: Iterable[int], limit: int
+) -> Mapping[int, set[int]]:
+    """Remove the oldest doubts of segments that are locked; return whom they are about."""
     taken: defaultdict[int, set[int]] = defaultdict(set)
-    for row in rows(connection, _TAKE, app_id=app_id, limit=limit):
+    for row in rows(connection, _TAKE, app_id=app_id, segments=sorted(segments), limit=limit):
         taken[row.segment_id].add(row.person_id)
     return taken
 

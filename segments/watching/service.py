@@ -65,16 +65,12 @@ def _read_by(rule: Node) -> Iterator[tuple[str, str]]:
 def settle(connection: Connection, app_id: int) -> int:
     """Settle the oldest doubts of an app in the caller's transaction; return how many people.
 
-    Somebody else may be at it: then there is nothing to do.
+    Doubts of segments that somebody else is at, who compares one as a whole perhaps, stay.
     """
-    if not repository.try_lock(connection, app_id):
-        return 0
-    doubts = repository.take_doubts(connection, app_id, AT_ONCE)
-    names = {number: name for name, number in repository.watched(connection, app_id).items()}
+    repository.forget_doubts(connection, app_id)
+    names = repository.lock_doubted(connection, app_id)
+    doubts = repository.take_doubts(connection, app_id, names, AT_ONCE)
     for segment_id, people in doubts.items():
-        if segment_id not in names:
-            # Watched no longer since a moment ago.
-            continue
         rule = _readable(connection, app_id, names[segment_id])
         if rule is None or find_mentions(rule).rankings:
             continue
@@ -123,7 +119,7 @@ def compare(
     `RuleTimeoutError` when the rule takes longer than `seconds`.
     """
     segment_id, public_id = segment
-    if not repository.try_lock(connection, app_id):
+    if not repository.try_lock(connection, segment_id):
         return None
     is_first = repository.mark_compared(connection, app_id, segment_id)
     if is_first is None:

@@ -148,6 +148,26 @@ def test_only_segments_that_mention_it_are_looked_at(town: Town) -> None:
     assert town.doubts() == 0
 
 
+def test_while_one_segment_is_compared_entries_of_the_others_do_not_wait(town: Town) -> None:
+    buyers, gold = town.watch(BUYERS), town.watch(GOLD)
+    with town.engine.connect() as connection:
+        inner_id = connection.scalar(
+            text("SELECT id FROM segment WHERE public_id = :id"), {"id": buyers}
+        )
+    town.app.add_person("ada", attributes={"plan": "gold"})
+    town.does("ada", "purchase")
+
+    with town.engine.begin() as comparing:
+        assert watches.try_lock(comparing, inner_id)
+        meanwhile = town.settled()
+        kept = town.doubts()
+
+    assert meanwhile == [("segment.entered", gold, "ada")]
+    assert kept > 0
+    assert town.settled() == [("segment.entered", buyers, "ada")]
+    assert town.doubts() == 0
+
+
 def test_who_is_in_at_first_is_not_told(town: Town) -> None:
     town.app.add_person("ada", attributes={"plan": "gold"})
     segment = town.watch(GOLD)
