@@ -80,7 +80,13 @@ def _to_whole(value: Any) -> Any:
 WHOLE = BeforeValidator(_to_whole)
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    str,
+    # Spaces alone are no name.
+    StringConstraints(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
+    ),
 ]
 # Without control characters, and neither `.` nor `..`: these vanish from paths.
 ExternalId = Annotated[

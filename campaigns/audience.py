@@ -45,9 +45,23 @@ def resolve(connection: Connection, app_id: int, to: Mapping[str, Any]) -> dict[
     Raw tokens become anonymous devices here. Raises `InvalidPayloadError` naming every unknown
     person, device or segment, and for an audience without anybody. What `exclude` names stays out.
     """
-    audience = _resolve(connection, app_id, to)
-    if to.get("exclude") is not None:
-        audience["exclude"] = _resolve_excluded(connection, app_id, to["exclude"])
+    faults: list[InvalidPayloadError] = []
+    audience: dict[str, Any] = {}
+    try:
+        audience |= _resolve(connection, app_id, to)
+    except InvalidPayloadError as error:
+        faults.append(error)
+    try:
+        if to.get("exclude") is not None:
+            audience["exclude"] = _resolve_excluded(connection, app_id, to["exclude"])
+    except InvalidPayloadError as error:
+        faults.append(error)
+    if len(faults) > 1:
+        # Whoever mends one would only then be told of the other.
+        fields = tuple(field for error in faults for field in error.fields)
+        raise InvalidPayloadError(" ".join(map(str, faults)), fields=fields)
+    for error in faults:
+        raise error
     return audience
 
 

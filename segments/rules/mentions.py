@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from segments.rules.building import UNKNOWN_MILESTONES
 from segments.rules.node import (
@@ -21,6 +22,7 @@ from segments.rules.node import (
     Ranking,
     Rfm,
     children,
+    conditions,
 )
 from segments.rules.paths import Path, path_text
 
@@ -131,9 +133,23 @@ def _warnings(node: Node, attributes: frozenset[str], events: frozenset[str]) ->
     for one in _events(node):
         if one.name not in events:
             yield Warned(node.pointer, "unknown_event", f"Nobody has done `{one.name}`.")
+    yield from _empty_ranges(node)
     if isinstance(node, Message) and node.milestone in UNKNOWN_MILESTONES:
         words = f"What was {node.milestone} is not kept yet, so this holds for nobody."
         yield Warned(node.pointer, "not_kept", words)
     if isinstance(node, Message) and node.campaign is not None:
         words = "Which campaign a message is of is not kept yet, so this holds for nobody."
         yield Warned(node.pointer, "not_kept", words)
+
+
+def _empty_ranges(node: Node) -> Iterator[Warned]:
+    """Warn of ranges without anything in them; of moments only the clock tells that."""
+    tests = [(one.pointer, one.test) for one in conditions(node)]
+    if isinstance(node, Attribute | Event | Person):
+        tests.append((node.pointer, node.test))
+    for pointer, test in tests:
+        if test.operator != "between":
+            continue
+        low, high = test.value
+        if isinstance(low, int | Decimal) and isinstance(high, int | Decimal) and high < low:
+            yield Warned(pointer, "empty_range", f"No number is between {low} and {high}.")

@@ -112,6 +112,15 @@ def test_what_does_not_exist_is_pointed_at(
     assert pointers(problem(answer, 422, "invalid_payload")) == {pointer: code}
 
 
+def test_faults_of_who_is_meant_and_who_is_not_are_told_together(shop: AppDoors) -> None:
+    answer = send(shop, to={"people": ["ada", "nobody"]}, exclude={"segment": "seg_nothing"})
+
+    assert pointers(problem(answer, 422, "invalid_payload")) == {
+        "/to/people/1": "unknown_person",
+        "/exclude/segment": "unknown_segment",
+    }
+
+
 def test_a_segment_that_a_message_waits_for_is_not_deleted(shop: AppDoors) -> None:
     later = (utc_now() + timedelta(hours=1)).isoformat()
     segments = [make(shop)["id"] for _ in range(2)]

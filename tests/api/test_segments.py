@@ -29,6 +29,13 @@ def _named(segment: str) -> dict[str, str]:
     return {"type": "segment", "segment": segment}
 
 
+@pytest.mark.parametrize("name", ["", " ", "   ", "a\nb"])
+def test_a_name_is_more_than_spaces(app: AppDoors, name: str) -> None:
+    answer = app.client.post("/v1/segments", headers=app.server, json={"name": name, "rule": GOLD})
+
+    assert set(pointers(problem(answer, 422, "invalid_payload"))) == {"/name"}
+
+
 def test_a_segment_is_kept_as_it_was_written(app: AppDoors) -> None:
     made = make(app, description="Who pays most")
     read = app.client.get(f"/v1/segments/{made['id']}", headers=app.server)

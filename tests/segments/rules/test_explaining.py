@@ -189,6 +189,31 @@ def _all(found: Finding) -> list[Finding]:
     return [found, *(each for one in found.inside for each in _all(one))]
 
 
+def test_a_range_that_nothing_lies_in_is_warned_about() -> None:
+    where = {"where": [{"name": "total", "operator": "between", "value": [3, 2.5]}]}
+    rule = parse_rule(
+        {
+            "type": "any",
+            "of": [
+                attribute("orders", "between", [1, 1.5]),
+                attribute("orders", "between", [5, 1]),
+                {**BUY, "operator": "between", "value": [2, 1]},
+                {**BUY, **where},
+                attribute("orders", "between", ["2026-02-01", "2026-01-01"]),
+            ],
+        }
+    )
+
+    warned = find_warnings(rule, frozenset({"orders"}), frozenset({"buy"}))
+
+    assert [(one.pointer, one.code) for one in warned] == [
+        ("/of/1", "empty_range"),
+        ("/of/2", "empty_range"),
+        ("/of/3/where/0", "empty_range"),
+    ]
+    assert warned[0].message == "No number is between 5 and 1."
+
+
 def test_what_nobody_can_have_is_warned_about() -> None:
     rule = parse_rule(
         {
