@@ -74,6 +74,15 @@ class DemoClient:
         """Register devices in batches."""
         self._batches("/v1/devices/batch", "devices", devices)
 
+    def report(self, receipts: Sequence[dict[str, Any]]) -> None:
+        """Report for the phones what arrived and was opened."""
+        for start in range(0, len(receipts), _BATCH):
+            part = list(receipts[start : start + _BATCH])
+            answer = self._post("/v1/receipts", {"receipts": part})
+            if answer["rejected"]:
+                refused = [one for one in answer["results"] if one["status"] == "rejected"]
+                raise DemoError(f"/v1/receipts refused {len(refused)} of its items: {refused[0]}")
+
     def send(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send a message and return what the API says of it."""
         return self._post("/v1/messages", message)

@@ -20,6 +20,8 @@ _PLACES = (
     ("pt-BR", "America/Sao_Paulo", "BR"),
 )
 _SEED = 20_260_301
+# The share of pushes that phones report as opened, and as arrived at all.
+_OPENED, _CONFIRMED = 0.08, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,18 @@ def _device(number: int, owner: str, fate: str) -> dict[str, Any]:
         "os_version": "26.1",
         "model": "iPhone18,1",
     }
+
+
+def receipts(deliveries: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what phones report of these deliveries, as `POST /v1/receipts` takes it.
+
+    Most say that the push arrived, and some people open it.
+    """
+    rng = random.Random(_SEED + 2)  # noqa: S311
+    made = []
+    for delivery in deliveries:
+        chance = rng.random()
+        if chance < _CONFIRMED:
+            milestone = "opened" if chance < _OPENED else "confirmed"
+            made.append({"delivery_id": delivery, "milestone": milestone})
+    return made

@@ -142,7 +142,9 @@ def play(stage: Stage, cast: Cast) -> Result:
     milliseconds = _transactional(stage, cast.owners[-1])
     ended = _watch(stage, campaign["id"], _LIMIT_SECONDS + cast.devices / _SLOWEST_PER_SECOND)
     with ControlClient(stage.sandbox) as control:
-        accepted = _accepted_pairs(control, client, ended)
+        pairs = set(control.accepted())
+    accepted = len(pairs) - _others(client, ended)
+    client.report(crowd.receipts(sorted(delivery for _, delivery in pairs)))
     seconds = _between(ended["created_at"], ended["finished_at"])
     first_pass = _between(ended["started_at"], ended["first_pass_at"])
     return Result(
@@ -190,15 +192,13 @@ def progress_line(message: dict[str, Any]) -> str:
     return ", ".join([f"{done} of {message['targeted']} ended", *parts, *waits])
 
 
-def _accepted_pairs(control: ControlClient, client: DemoClient, campaign: dict[str, Any]) -> int:
-    # The transactional push is the only other message: it was accepted once per device.
-    pairs = set(control.accepted())
-    others = sum(
-        message["counts"]["accepted"]
+def _others(client: DemoClient, campaign: dict[str, Any]) -> int:
+    """Return what was accepted beside: the transactional push, once per device."""
+    return sum(
+        int(message["counts"]["accepted"])
         for message in client.messages()
         if message["id"] != campaign["id"]
     )
-    return len(pairs) - int(others)
 
 
 def _between(start: str, end: str) -> float:
