@@ -1,11 +1,11 @@
-"""How many devices each person can be reached on, kept by triggers of `device` and `target`."""
+"""How each person can be reached, kept by triggers: devices, and what was said about push."""
 
-from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, Table, text
 
 from core.database import metadata
 
-# Of people who have, or once had, a device with a target. Alive is a device with a target that is
-# not retired. See docs/why/reach.md.
+# Of people who have, or once had, a device with a target, or who said something about push. Alive
+# is a device with a target that is not retired. See docs/why/reach.md.
 person_reach = Table(
     "person_reach",
     metadata,
@@ -21,5 +21,7 @@ person_reach = Table(
     Column("web", Integer, nullable=False, server_default=text("0")),
     # Devices that are alive by such a kind, and on which somebody said no.
     Column("silent", Integer, nullable=False, server_default=text("0")),
+    # What the person said about push; null where nothing was said, and the app's default counts.
+    Column("push", Boolean),
     PrimaryKeyConstraint("app_id", "person_id"),
 )

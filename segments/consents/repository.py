@@ -12,20 +12,27 @@ from segments.tables import consent, consent_change
 _CHANGES_LIMIT = 100
 # Who says the same again changes nothing, but has said it now: a merge asks what was said last. Now
 # is not when the transaction began: others may have said something since. Rows are taken in one
-# order: nobody waits in a circle. The people are locked, so `known` is what the insert finds.
+# order: nobody waits in a circle. The people are locked, so `known` is what the insert finds. Of
+# those who say it first and those who changed their mind, the triggers of `consent` take the rows
+# of `person_reach` one after the other: where there are both, they are taken before, in one order.
 _SET = text("""
 WITH given AS (
     SELECT * FROM unnest(CAST(:people AS int8[]), CAST(:kinds AS text[]), CAST(:granted AS bool[]))
          AS g(person_id, kind, granted)
 ),
 known AS MATERIALIZED (
-    SELECT c.person_id, c.kind, c.granted FROM given g
+    SELECT c.person_id, c.kind, c.granted, g.granted AS wanted FROM given g
     JOIN consent c ON c.app_id = :app_id AND c.person_id = g.person_id AND c.kind = g.kind
+),
+held AS MATERIALIZED (
+    SELECT person_reach_hold(:app_id, array_agg(person_id)) FROM given WHERE kind = 'push'
+    HAVING count(*) > (SELECT count(*) FROM known WHERE kind = 'push')
+       AND EXISTS (SELECT FROM known WHERE kind = 'push' AND granted <> wanted)
 ),
 said AS (
     INSERT INTO consent AS c (app_id, person_id, kind, granted, source, at)
     SELECT :app_id, g.person_id, g.kind, g.granted, :source, (SELECT clock_timestamp())
-    FROM given g ORDER BY g.person_id, g.kind
+    FROM given g WHERE (SELECT count(*) FROM held) >= 0 ORDER BY g.person_id, g.kind
     ON CONFLICT (app_id, person_id, kind) DO UPDATE
     SET granted = excluded.granted, source = excluded.source, at = excluded.at
     RETURNING person_id, kind, granted, source, at

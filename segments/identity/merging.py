@@ -135,7 +135,7 @@ def _undo(connection: Connection, app_id: int, public_id: str, hours: int) -> Me
 def _separate(connection: Connection, app_id: int, held: Merge, own: str) -> None:
     one = Merging(app_id, held.from_id, held.into_id)
     moved = repository.list_moved(connection, app_id, held.id)
-    for move in reversed(MOVES):
+    for move in MOVES:
         move.back(connection, one, moved.get(move.what, Moved()))
     connection.execute(_CAUSE, {"cause": f"undo {held.public_id}"})
     repository.revert(connection, app_id, held.id)

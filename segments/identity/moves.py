@@ -3,7 +3,7 @@
 Whoever keeps something under the id of a person adds a `Move`. It runs in the transaction of the
 merge, which has locked both people and all their names: nobody writes about them meanwhile. What
 is written in `Moved` comes back to `back`, when the merge is undone. Moves run in the order of
-`MOVES`, back in the other direction.
+`MOVES`, back as well: devices are locked before what is kept of their people, as by everybody.
 
 The ledger and chunks do not move: they tell what was done. `person_successor` tells who stands
 for their ids today.

@@ -1,87 +1,28 @@
-"""The counts of devices that are kept for each person equal those that are counted anew."""
+"""What is kept of each person's reach equals what is counted anew."""
 
 import secrets
 import threading
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from core.database import open_engine
-from delivery.fanout import PUSH_KINDS
+from tests.delivery.reach_steps import (
+    CONSENT_STEPS,
+    DEVICE,
+    DEVICE_STEPS,
+    PEOPLE,
+    SAY,
+    TARGET,
+    counted,
+    kept,
+    run,
+)
 
-_COUNTED = """
-SELECT d.person_id, count(*) AS devices,
-    count(*) FILTER (WHERE is_push AND permission <> 'denied') AS permitted,
-    count(*) FILTER (WHERE is_push AND permission <> 'denied' AND platform = 'android') AS android,
-    count(*) FILTER (WHERE is_push AND permission <> 'denied' AND platform = 'ios') AS ios,
-    count(*) FILTER (WHERE is_push AND permission <> 'denied' AND platform = 'web') AS web,
-    count(*) FILTER (WHERE is_push AND permission = 'denied') AS silent
-FROM device d JOIN (
-    SELECT app_id, device_id, bool_or(kind = ANY(:kinds)) AS is_push FROM target
-    WHERE state <> 'retired' GROUP BY 1, 2) t ON t.app_id = d.app_id AND t.device_id = d.id
-WHERE d.app_id = :app_id AND d.person_id IS NOT NULL GROUP BY 1
-"""
-_KEPT = """
-SELECT person_id, devices::bigint, permitted::bigint, android::bigint, ios::bigint, web::bigint,
-       silent::bigint
-FROM person_reach WHERE app_id = :app_id AND devices > 0
-"""
-_DEVICE = """
-INSERT INTO device (app_id, public_id, installation_id, person_id, platform, permission)
-VALUES (:app_id, :name, :name, :person, :platform, :permission)
-"""
-_TARGET = """
-INSERT INTO target (app_id, device_id, provider, kind, token, token_hash, state)
-SELECT app_id, id, 'fcm', :kind, public_id, convert_to(public_id || :kind, 'UTF8'), :state
-FROM device WHERE app_id = :app_id AND id % 3 = :part ON CONFLICT DO NOTHING
-"""
-_PARTS = st.integers(0, 2)
-_PEOPLE = st.sampled_from([None, 1, 2, 3])
-_PLATFORMS = st.sampled_from(["android", "ios", "web", "macos"])
-_PERMISSIONS = st.sampled_from(["granted", "denied", "unknown"])
-_STATES = st.sampled_from(["active", "suspect", "retired"])
-_KINDS = st.sampled_from([*PUSH_KINDS, "voip"])
-_STEPS = st.one_of(
-    st.tuples(
-        st.just(_DEVICE),
-        st.fixed_dictionaries(
-            {"person": _PEOPLE, "platform": _PLATFORMS, "permission": _PERMISSIONS}
-        ),
-    ),
-    st.tuples(
-        st.just(_TARGET), st.fixed_dictionaries({"kind": _KINDS, "state": _STATES, "part": _PARTS})
-    ),
-    st.tuples(
-        st.just("UPDATE target SET state = :state"
-                " WHERE app_id = :app_id AND device_id % 3 = :part"),
-        st.fixed_dictionaries({"state": _STATES, "part": _PARTS}),
-    ),
-    st.tuples(
-        st.just("UPDATE target SET kind = :kind WHERE app_id = :app_id AND id IN"
-                " (SELECT max(id) FROM target WHERE app_id = :app_id GROUP BY device_id)"
-                " AND NOT EXISTS (SELECT FROM target o"
-                " WHERE o.app_id = :app_id AND o.kind = :kind)"),
-        st.fixed_dictionaries({"kind": _KINDS}),
-    ),
-    st.tuples(
-        st.just("UPDATE device SET person_id = :person WHERE app_id = :app_id AND id % 3 = :part"),
-        st.fixed_dictionaries({"person": _PEOPLE, "part": _PARTS}),
-    ),
-    st.tuples(
-        st.just("UPDATE device SET permission = :permission, platform = :platform"
-                " WHERE app_id = :app_id AND id % 3 = :part"),
-        st.fixed_dictionaries(
-            {"permission": _PERMISSIONS, "platform": _PLATFORMS, "part": _PARTS}
-        ),
-    ),
-    st.tuples(
-        st.sampled_from([f"DELETE FROM {table} WHERE app_id = :app_id AND {column} % 3 = :part"
-                         for table, column in (("device", "id"), ("target", "device_id"))]),
-        st.fixed_dictionaries({"part": _PARTS}),
-    ),
-)  # fmt: skip
+_ACTIVE = (TARGET, {"kind": "token", "state": "active"})
 
 
 def _app(connection: Connection) -> int:
@@ -92,55 +33,76 @@ def _app(connection: Connection) -> int:
     return found
 
 
-def _run(connection: Connection, app_id: int, statement: str, values: Any) -> None:
-    name = secrets.token_hex(8)
-    connection.execute(text(statement), {"app_id": app_id, "name": name, **values})
+def _give_devices(connection: Connection, app_id: int, *people: int) -> None:
+    for person in people:
+        values = {"person": person, "platform": "ios", "permission": "granted"}
+        run(connection, app_id, DEVICE, values)
 
 
-def _sorted(connection: Connection, statement: str, app_id: int) -> list[tuple[Any, ...]]:
-    values = {"app_id": app_id, "kinds": list(PUSH_KINDS)}
-    return sorted(tuple(row) for row in connection.execute(text(statement), values))
-
-
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(_STEPS, min_size=3, max_size=14))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.one_of(DEVICE_STEPS, CONSENT_STEPS), min_size=3, max_size=16))
 def test_it_is_equal_after_every_statement(connection: Connection, steps: Any) -> None:
     app_id = _app(connection)
-    for person in (1, 2, 3):
-        values = {"person": person, "platform": "ios", "permission": "granted"}
-        _run(connection, app_id, _DEVICE, values)
+    _give_devices(connection, app_id, *PEOPLE)
 
     for statement, values in steps:
-        _run(connection, app_id, statement, values)
+        run(connection, app_id, statement, values)
 
-        counted = _sorted(connection, _COUNTED, app_id)
-        assert _sorted(connection, _KEPT, app_id) == counted
+        assert kept(connection, app_id) == counted(connection, app_id)
 
 
-def test_two_who_change_the_same_person_at_once_are_both_counted(fresh_database: str) -> None:
+def test_who_said_something_is_there_without_a_device_and_who_took_it_back_is_not(
+    connection: Connection,
+) -> None:
+    app_id = _app(connection)
+    run(connection, app_id, SAY, {"people": {1, 2}, "kind": "push", "granted": False})
+    run(connection, app_id, SAY, {"people": {3}, "kind": "analytics", "granted": True})
+    said = kept(connection, app_id)
+    run(connection, app_id, "DELETE FROM consent WHERE app_id = :app_id", {})
+
+    assert [(row[0], row[-1]) for row in said] == [(1, False), (2, False)]
+    assert kept(connection, app_id) == []
+
+
+def _say_something(engine: Engine, app_id: int, step: tuple[str, dict[str, Any]]) -> None:
+    with engine.begin() as connection:
+        run(connection, app_id, *step)
+
+
+def _said(*, granted: bool, kind: str = "push") -> tuple[str, dict[str, Any]]:
+    return SAY, {"people": {1}, "kind": kind, "granted": granted}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "wanted"),
+    [
+        ((TARGET, {**_ACTIVE[1], "part": 1}), (TARGET, {**_ACTIVE[1], "part": 2}), (2, None)),
+        ((TARGET, {**_ACTIVE[1], "part": 1}), _said(granted=False), (1, False)),
+        (_said(granted=True), (TARGET, {**_ACTIVE[1], "part": 2}), (1, True)),
+        (_said(granted=True), _said(granted=False), (0, False)),
+        (_said(granted=True), ("DELETE FROM consent WHERE app_id = :app_id", {}), (0, True)),
+    ],
+)
+def test_two_who_change_the_same_person_at_once_are_both_counted(
+    fresh_database: str, first: Any, then: Any, wanted: Any
+) -> None:
     engine = open_engine(fresh_database, pool_size=2)
     with engine.begin() as connection:
         app_id = _app(connection)
-        for _ in range(3):
-            values = {"person": 1, "platform": "ios", "permission": "granted"}
-            _run(connection, app_id, _DEVICE, values)
+        _give_devices(connection, app_id, 1, 1, 1)
 
-    with engine.begin() as first:
-        _run(first, app_id, _TARGET, {"kind": "token", "state": "active", "part": 1})
-        other = threading.Thread(target=_add, args=(engine, app_id))
+    with engine.begin() as connection:
+        run(connection, app_id, *first)
+        other = threading.Thread(target=_say_something, args=(engine, app_id, then))
         other.start()
         other.join(0.3)
         waited = other.is_alive()
     other.join(30)
 
     with engine.begin() as connection:
-        assert waited
-        kept = _sorted(connection, _KEPT, app_id)
-        assert kept == _sorted(connection, _COUNTED, app_id)
-        assert [row[1] for row in kept] == [2]
+        found = kept(connection, app_id)
+        assert found == counted(connection, app_id)
+        assert [(row[1], row[-1]) for row in found] == [wanted]
+        # Who takes back what nobody has said yet has nothing to wait for.
+        assert waited is not then[0].startswith("DELETE")
     engine.dispose()
-
-
-def _add(engine: Engine, app_id: int) -> None:
-    with engine.begin() as second:
-        _run(second, app_id, _TARGET, {"kind": "token", "state": "active", "part": 2})

@@ -68,7 +68,7 @@ def state(engine: Engine, app_id: int, name: str = "ada") -> dict[str, bool]:
         return {one.kind: one.granted for one in consents.present(connection, app_id, person_id)}
 
 
-def wait_for_a_lock(engine: Engine) -> None:
+def wait_for_a_lock(engine: Engine, *, count: int = 1) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for _ in range(3_000):
             waiting = rows(
@@ -76,7 +76,7 @@ def wait_for_a_lock(engine: Engine) -> None:
                 "SELECT pid FROM pg_stat_activity "
                 "WHERE datname = current_database() AND wait_event_type = 'Lock'",
             )
-            if waiting:
+            if len(waiting) >= count:
                 return
             threading.Event().wait(0.01)
     raise AssertionError("nobody waits")

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core.database import open_engine
+from tests.delivery.reach_steps import counted, kept
 from tests.segments.identity.crowd import KNOWN, Log, make_steps, run_together
 from tests.segments.identity.model import Model, RefusedError, Step
 from tests.segments.identity.town import Town, found
@@ -117,11 +118,12 @@ def _check_whole(town: Town) -> None:
             "NOT EXISTS (SELECT FROM person p WHERE p.app_id = t.app_id AND p.id = t.person_id)"
         )
         assert lost == [], table
-    counted = town.run(
+    attributes = town.run(
         "SELECT key, attribute_kind(value), count(*) FROM person, jsonb_each(attributes) "
         "WHERE app_id = :app_id GROUP BY 1, 2 ORDER BY 1, 2"
     )
-    assert town.picture()["counts"] == [tuple(row) for row in counted]
+    assert town.picture()["counts"] == [tuple(row) for row in attributes]
+    assert kept(town.connection, town.app_id) == counted(town.connection, town.app_id)
     own = (
         "SELECT count(*) FROM person_name n JOIN person p ON p.app_id = n.app_id "
         "AND p.id = n.person_id WHERE n.app_id = :app_id "
