@@ -56,18 +56,16 @@ class Waterfall:
         return list(self.steps.values())[-1]
 
 
-# Devices that a message would be sent to, were it allowed: see delivery/fanout.py.
-_DEVICES = """
+# Devices that a message would be sent to, were it allowed (see delivery/fanout.py), and what was
+# said about push. Who has no row has no device and said nothing.
+_REACH = """
 LEFT JOIN person_reach r ON r.app_id = :app_id AND r.person_id = m.id
 """
-_CONSENT = """
-LEFT JOIN consent c ON c.app_id = :app_id AND c.person_id = m.id AND c.kind = 'push'
-"""
-_GRANTED = "coalesce(c.granted, (SELECT push_by_default FROM app WHERE id = :app_id))"
+_GRANTED = "coalesce(r.push, (SELECT push_by_default FROM app WHERE id = :app_id))"
 
 STEPS: Final[Sequence[Step]] = (
-    Step("device", _DEVICES, "coalesce(r.permitted + r.silent > 0, false)", {}),
-    Step("consent", _CONSENT, _GRANTED, {}),
+    Step("device", _REACH, "coalesce(r.permitted + r.silent > 0, false)", {}),
+    Step("consent", "", _GRANTED, {}),
     Step("permission", "", "coalesce(r.permitted > 0, false)", {}),
     Step(
         "suppression_list",
