@@ -57,7 +57,9 @@ def open_services(settings: Settings) -> Services:
         nudger=Nudger(queue),
         box=box,
         ingest=open_ingest(settings, box),
-        exports=ExportSlots(max(1, settings.database_pool_size // _SHARE_OF_EXPORTS)),
+        exports=ExportSlots(
+            settings.export_max_files, max(1, settings.database_pool_size // _SHARE_OF_EXPORTS)
+        ),
     )
 
 

@@ -122,9 +122,27 @@ class TooManyWaitingError(CarillonError):
 
 
 class ExportsBusyError(UnavailableError):
-    """As many exports are being read as may be. Ask again when one of them has ended."""
+    """As many exports are being made or read as may be. Ask again when one of them has ended."""
 
     code = "exports_busy"
+
+
+class ExportTooLargeError(ConflictError):
+    """The file would be larger than an export may be. Ask for it in gzip, or for fewer people."""
+
+    code = "export_too_large"
+
+
+class ExportTooSlowError(UnavailableError):
+    """The file was not made in time. Ask for fewer people, or when there is less to do."""
+
+    code = "export_too_slow"
+
+
+class ExportNotWrittenError(UnavailableError):
+    """There is no room for the file of the export. Ask again when other exports have ended."""
+
+    code = "export_not_written"
 
 
 class InternalError(CarillonError):
@@ -169,6 +187,7 @@ HEADERS: dict[type[CarillonError], dict[str, str]] = {
     IdempotencyKeyInUseError: {"Retry-After": "1"},
     BusyError: {"Retry-After": "1"},
     ExportsBusyError: {"Retry-After": "10"},
+    ExportNotWrittenError: {"Retry-After": "60"},
     UnavailableError: {"Retry-After": "5"},
     TooManyWaitingError: {"Retry-After": "60"},
 }

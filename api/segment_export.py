@@ -1,26 +1,30 @@
-"""Who is in a segment, as a CSV file that is written while it is read."""
+"""Who is in a segment, as a CSV file that is made whole before the first byte of it is sent."""
 
-import asyncio
 import csv
 import io
+import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection, text
-from starlette.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import to_json
 from api.calls import Call, PeopleReadCall
+from api.errors import ExportTooSlowError
+from api.export_file import ExportFile, opened, room_of
+from api.export_sending import noticing, send_file
 from api.openapi import problems
+from api.outages import run_known
 from api.route import DoorRoute
 from api.segment_answers import At, require_kept, scope_of
 from api.segments import SegmentId
-from core.errors import UnavailableError
 from segments.definitions import service
 from segments.people.person import Person
 from segments.reach.people import stream
@@ -34,75 +38,90 @@ _EXAMPLE = (
 )
 # All of the people take longer than to count them.
 _PATIENCE = 10
-# Whoever does not read on must not hold a connection and a snapshot for ever.
+# A disk that falls silent must not hold a connection and a snapshot for ever.
 _IDLE = text("SET LOCAL idle_in_transaction_session_timeout TO '60s'")
-_LONGEST_SECONDS = 900.0
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @router.get(
     "/{segment_id}/export",
-    response_class=StreamingResponse,
+    response_class=Response,
     responses={
         200: {"description": "A CSV file", "content": {"text/csv": {"example": _EXAMPLE}}},
-        **problems(401, 403, 404),
+        **problems(401, 403, 404, 409),
     },
 )
-def export_segment(call: PeopleReadCall, segment_id: SegmentId, at: At = None) -> Response:
+def export_segment(
+    call: PeopleReadCall, request: Request, segment_id: SegmentId, at: At = None
+) -> Response:
     """Export who is in a segment as CSV, all of one moment, in the order they were made.
 
-    A text that a spreadsheet would take for a formula has an apostrophe before it.
+    A text that a spreadsheet would take for a formula has an apostrophe before it. The answer
+    begins when the whole file is made.
     """
     require_kept(call, at, "query:at")
-    with ExitStack() as stack:
-        stack.enter_context(call.services.exports.taken(call.app.id))
-        connection = stack.enter_context(call.services.engine.connect())
-        batches = _batches(call, connection, segment_id, at)
-        stack.callback(batches.close)
-        # A rule that can not be answered is told while it still can be.
-        first = next(batches, ())
-        # From here on the answer holds the connection.
-        held = stack.pop_all()
-    return _Export(held, _lines(first, batches), segment_id)
+    # As the layer that packs all other answers asks; what is packed already it passes on.
+    is_packed = "gzip" in request.headers.get("accept-encoding", "")
+    return _Export(call, segment_id, at, is_packed=is_packed)
 
 
-class _Export(StreamingResponse):
-    """A file on its way; what it holds is given back however that ends, or never begins."""
+class _Export(Response):
+    """A file that is made and then sent; what it takes is given back however that ends."""
 
-    def __init__(self, held: ExitStack, lines: Iterator[bytes], name: str) -> None:
-        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        super().__init__(lines, media_type="text/csv; charset=utf-8", headers=headers)
-        self._held = held
+    media_type = "text/csv"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            # Whoever has hung up cancels this, too: what is held must be given back all the same.
-            await asyncio.shield(asyncio.to_thread(self._held.close))
+    def __init__(
+        self, call: Call, segment_id: str, at: datetime | None, *, is_packed: bool
+    ) -> None:
+        super().__init__(headers={"Vary": "Accept-Encoding"})
+        self.headers["Content-Disposition"] = f'attachment; filename="{segment_id}.csv"'
+        if is_packed:
+            self.headers["Content-Encoding"] = "gzip"
+        self._call, self._segment_id, self._at = call, segment_id, at
+        self._is_packed = is_packed
 
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Make the file and send it; what keeps it from being made is raised before a byte is."""
+        services = self._call.services
+        room = room_of(services.settings)
+        async with noticing(receive) as left:
+            # A reader holds a place and a file, but no connection of the database.
+            with (
+                services.exports.taken(self._call.app.id),
+                opened(room, is_packed=self._is_packed) as file,
+            ):
+                with services.exports.making():
+                    size = await run_in_threadpool(self._make, file, left)
+                self.headers["Content-Length"] = str(size)
+                start = {"status": self.status_code, "headers": self.raw_headers}
+                await send({"type": "http.response.start", **start})
+                await send_file(file, size, send, left, services.settings.export_seconds)
 
-def _batches(
-    call: Call, connection: Connection, segment_id: str, at: datetime | None
-) -> Generator[Sequence[Any], None, None]:
-    rule = service.rule_of(connection, call.app.id, segment_id)
-    connection.execute(_IDLE)
-    end = time.monotonic() + _LONGEST_SECONDS
-    with asking(connection, call.services.settings.rule_timeout_seconds * _PATIENCE):
-        for batch in stream(connection, rule, scope_of(call, at)):
-            if time.monotonic() > end:
-                raise UnavailableError("The export was read for too long and is cut off.")
-            yield batch
+    def _make(self, file: ExportFile, left: threading.Event) -> int:
+        """Write the file in one transaction; return its size in bytes.
 
+        Raises what is wrong with the rule or the file, `ExportTooSlowError`, and
+        `ClientDisconnect` when nobody waits for it any more.
+        """
+        call = self._call
+        settings = call.services.settings
+        end = time.monotonic() + settings.export_seconds
 
-def _lines(first: Sequence[Any], others: Iterator[Sequence[Any]]) -> Iterator[bytes]:
-    yield _csv([_COLUMNS])
-    if first:
-        yield _csv(map(_row, first))
-    for batch in others:
-        yield _csv(map(_row, batch))
+        def work(connection: Connection) -> None:
+            rule = service.rule_of(connection, call.app.id, self._segment_id)
+            connection.execute(_IDLE)
+            file.write(_csv([_COLUMNS]))
+            with asking(connection, settings.rule_timeout_seconds * _PATIENCE):
+                for batch in stream(connection, rule, scope_of(call, self._at)):
+                    file.write(_csv(map(_row, batch)))
+                    if left.is_set():
+                        raise ClientDisconnect
+                    if time.monotonic() > end:
+                        raise ExportTooSlowError
+
+        run_known(call.services.engine, work, changes=False, has_key=False)
+        return file.end()
 
 
 def _csv(rows: Any) -> bytes:

@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     import_max_waiting: int = Field(default=20, ge=1)
     import_max_waiting_bytes: int = Field(default=10_000_000_000, ge=1)
 
+    export_max_bytes: int = Field(default=2_000_000_000, ge=1)
+    export_max_files: int = Field(default=4, ge=1)
+    export_free_bytes: int = Field(default=1_000_000_000, ge=0)
+    export_seconds: float = Field(default=900.0, gt=0)
+
     @model_validator(mode="after")
     def _leases_outlast_their_margin(self) -> Self:
         # With less than a second left no window begins to leave (delivery/engine/sender.py).
