@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -74,10 +75,10 @@ class _Export(Response):
     def __init__(
         self, call: Call, segment_id: str, at: datetime | None, *, is_packed: bool
     ) -> None:
-        super().__init__(headers={"Vary": "Accept-Encoding"})
+        super().__init__()
         self.headers["Content-Disposition"] = f'attachment; filename="{segment_id}.csv"'
         if is_packed:
-            self.headers["Content-Encoding"] = "gzip"
+            self.headers.update({"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
         self._call, self._segment_id, self._at = call, segment_id, at
         self._is_packed = is_packed
 
@@ -112,8 +113,11 @@ class _Export(Response):
             rule = service.rule_of(connection, call.app.id, self._segment_id)
             connection.execute(_IDLE)
             file.write(_csv([_COLUMNS]))
-            with asking(connection, settings.rule_timeout_seconds * _PATIENCE):
-                for batch in stream(connection, rule, scope_of(call, self._at)):
+            with (
+                asking(connection, settings.rule_timeout_seconds * _PATIENCE),
+                closing(stream(connection, rule, scope_of(call, self._at))) as batches,
+            ):
+                for batch in batches:
                     file.write(_csv(map(_row, batch)))
                     if left.is_set():
                         raise ClientDisconnect

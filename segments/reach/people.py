@@ -1,6 +1,6 @@
 """Who is meant by a rule: some of them, one of them explained, all of them, two rules together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,17 +68,19 @@ def overlap(connection: Connection, first: Node, second: Node, scope: Scope) -> 
     return Overlap(*rows(connection, statement, **one_values, **other_values)[0])
 
 
-def stream(connection: Connection, rule: Node, scope: Scope) -> Iterator[Sequence[Any]]:
+def stream(
+    connection: Connection, rule: Node, scope: Scope
+) -> Generator[Sequence[Any], None, None]:
     """Yield the people a rule holds for, some thousand at once, in the order they were made.
 
     Each row has the fields of `Person`. They are read as the caller goes on: the connection must
-    stay open, and all rows are of one moment.
+    stay open, and all rows are of one moment. Who does not read to the end closes it.
     """
     matched, values = as_text(select_people(rule, scope))
     asked, own = as_then(scope, f"{_people(matched)} ORDER BY p.id")
     lazy = connection.execution_options(stream_results=True, yield_per=_BATCH)
-    found = lazy.execute(text(asked), {**values, **own})
-    yield from found.partitions(_BATCH)
+    with lazy.execute(text(asked), {**values, **own}) as found:
+        yield from found.partitions(_BATCH)
 
 
 def _people(matched: str) -> str:

@@ -1,0 +1,76 @@
+"""How a finished export leaves: in pieces that wait for the reader, and not for ever."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+from starlette.types import Message
+
+from api.export_file import Room, opened
+from api.export_sending import noticing, send_file
+
+_SIZE = 3_000_000
+
+
+class _Reader:
+    """Takes some pieces, then no more."""
+
+    def __init__(self, takes: int) -> None:
+        self._takes = takes
+        self.taken: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        if len(self.taken) == self._takes:
+            await asyncio.Event().wait()
+        self.taken.append(message)
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(message["body"]) for message in self.taken]
+
+
+async def _sent(
+    folder: Path, reader: _Reader, left: threading.Event, *, seconds: float = 60
+) -> None:
+    with opened(Room(folder, _SIZE, 0), is_packed=False) as file:
+        file.write(bytes(_SIZE))
+        await send_file(file, file.end(), reader.send, left, seconds)
+
+
+def test_it_is_sent_in_small_pieces_of_which_one_is_the_last(tmp_path: Path) -> None:
+    reader = _Reader(100)
+    asyncio.run(_sent(tmp_path, reader, threading.Event()))
+
+    assert (sum(reader.sizes), max(reader.sizes)) == (_SIZE, 1 << 18)
+    assert [message["more_body"] for message in reader.taken] == [True] * 11 + [False]
+
+
+def test_a_reader_who_stops_is_cut_off(tmp_path: Path) -> None:
+    reader = _Reader(4)
+    asyncio.run(_sent(tmp_path, reader, threading.Event(), seconds=0.2))
+
+    assert sum(reader.sizes) == 4 << 18
+    assert reader.taken[-1]["more_body"]
+
+
+def test_to_whom_has_hung_up_no_more_is_sent(tmp_path: Path) -> None:
+    reader, left = _Reader(100), threading.Event()
+    left.set()
+    asyncio.run(_sent(tmp_path, reader, left))
+
+    assert reader.taken == []
+
+
+def test_it_is_noticed_that_the_client_hangs_up() -> None:
+    async def heard(*kinds: str) -> bool:
+        messages = asyncio.Queue[Message]()
+        for kind in kinds:
+            messages.put_nowait({"type": kind})
+        async with noticing(messages.get) as left:
+            # Each turn of the loop hears one of them.
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return left.is_set()
+
+    assert asyncio.run(heard("http.request", "http.disconnect"))
+    assert not asyncio.run(heard("http.request"))
