@@ -19,7 +19,8 @@ from segments.rules.sql.compiler import select_people
 from segments.rules.sql.sources import Scope
 from segments.rules.sql.statements import as_text
 
-_BATCH = 2_000
+# With attributes as large as they may be, 16 MB: an export holds a batch of them in memory.
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def overlap(connection: Connection, first: Node, second: Node, scope: Scope) -> 
 def stream(
     connection: Connection, rule: Node, scope: Scope
 ) -> Generator[Sequence[Any], None, None]:
-    """Yield the people a rule holds for, some thousand at once, in the order they were made.
+    """Yield the people a rule holds for, some hundred at once, in the order they were made.
 
     Each row has the fields of `Person`. They are read as the caller goes on: the connection must
     stay open, and all rows are of one moment. Who does not read to the end closes it.
