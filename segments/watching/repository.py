@@ -70,11 +70,21 @@ DELETE FROM segment_doubt d USING (
     WHERE o.app_id = :app_id AND o.segment_id = ANY(:segments) ORDER BY o.id LIMIT :limit) t
 WHERE d.app_id = t.app_id AND d.id = t.id RETURNING d.segment_id, d.person_id
 """
-# What came before a first comparison is seen by that: until then, doubts need not be kept.
+# What came before a first comparison is seen by that: until it begins, doubts need not be kept.
+# While it runs they must be, as it may not see what commits meanwhile. So such segments are locked
+# by one statement and looked at by the next, which sees what a comparison has committed.
+_LOCK_NEW = """
+SELECT w.segment_id FROM (
+    SELECT segment_id FROM segment_watch w
+    WHERE app_id = :app_id AND compared_at IS NULL AND EXISTS (
+        SELECT FROM segment_doubt o WHERE o.app_id = w.app_id AND o.segment_id = w.segment_id)
+    OFFSET 0) AS w
+WHERE pg_try_advisory_xact_lock(hashtextextended('segment watch', w.segment_id))
+"""
 _FORGET = """
 DELETE FROM segment_doubt d WHERE d.app_id = :app_id AND NOT EXISTS (
     SELECT FROM segment_watch w WHERE w.app_id = d.app_id AND w.segment_id = d.segment_id
-      AND w.compared_at IS NOT NULL)
+      AND (w.compared_at IS NOT NULL OR w.segment_id <> ALL(:locked)))
 """
 # Apps take turns: one with many segments, or with slow ones, comes to each of the others between.
 _DUE = """
@@ -183,8 +193,9 @@ def apps_in_doubt(connection: Connection) -> list[int]:
 
 
 def forget_doubts(connection: Connection, app_id: int) -> None:
-    """Drop the doubts that a first comparison will settle."""
-    connection.execute(text(_FORGET), {"app_id": app_id})
+    """Drop the doubts that a first comparison will settle, and those of nobody who watches."""
+    locked = [row.segment_id for row in rows(connection, _LOCK_NEW, app_id=app_id)]
+    connection.execute(text(_FORGET), {"app_id": app_id, "locked": locked})
 
 
 def take_doubts(

@@ -168,6 +168,24 @@ def test_while_one_segment_is_compared_entries_of_the_others_do_not_wait(town: T
     assert town.doubts() == 0
 
 
+def test_what_commits_during_a_first_comparison_is_not_forgotten(town: Town) -> None:
+    segment = make(town.app, GOLD)["id"]
+    path = f"/v1/segments/{segment}/watch"
+    town.app.client.put(path, headers=town.app.server).raise_for_status()
+    town.app.add_person("ada", attributes={"plan": "free"})
+    with town.engine.connect() as connection:
+        inner_id = connection.scalar(
+            text("SELECT id FROM segment WHERE public_id = :id"), {"id": segment}
+        )
+
+    with town.engine.begin() as comparing:
+        watching.compare(comparing, town.app.inner_id, (inner_id, segment), 60)
+        town.app.add_person("ada", attributes={"plan": "gold"})
+        assert town.settled() == []
+
+    assert town.settled() == [("segment.entered", segment, "ada")]
+
+
 def test_who_is_in_at_first_is_not_told(town: Town) -> None:
     town.app.add_person("ada", attributes={"plan": "gold"})
     segment = town.watch(GOLD)
