@@ -14,7 +14,7 @@ from api.calls import MessageReadCall
 from api.fields import Document, ExternalId, Limit
 from api.message_payload import PublicId, Token
 from api.openapi import answers, problems
-from api.person_messages import HISTORY_EXAMPLE, id_of, read_cursor, shown
+from api.person_messages import HISTORY_EXAMPLE, ReceiptTimes, read_cursor, shown
 from api.route import DoorRoute
 from core.errors import FieldError, InvalidPayloadError, NotFoundError
 from delivery.deliveries import listing
@@ -97,6 +97,7 @@ class DeliveryEntry(Document):
     gateway: str | None
     attempt: int
     at: datetime | None
+    receipts: ReceiptTimes
 
 
 class DeliveryEntries(Document):
@@ -221,7 +222,8 @@ def _entries(
 ) -> list[DeliveryEntry]:
     names = names_of(connection, app_id, {one.person_id for one in found})
     return [
-        DeliveryEntry(id=id_of(one), person=names.get(one.person_id), **shown(one)) for one in found
+        DeliveryEntry(person=names.get(one.person_id), **fields)
+        for one, fields in zip(found, shown(connection, app_id, found), strict=True)
     ]
 
 

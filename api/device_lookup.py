@@ -110,6 +110,6 @@ def list_device_messages(
         device = service.find(connection, call.app.id, device_id)
         wanted = HistoryPage(limit + 1, read_cursor(cursor))
         found = history.of_device(connection, call.app.id, device.id, device.person_id, wanted)
-        return Answer(cut_page(found, limit))
+        return Answer(cut_page(connection, call.app.id, found, limit))
 
     return call.answer(work)

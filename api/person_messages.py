@@ -16,6 +16,7 @@ from api.route import DoorRoute
 from core.ids import delivery_id, person_delivery_id
 from delivery.messages import history
 from delivery.messages.history import HistoryEntry, HistoryPage
+from delivery.receipts.repository import reached_by
 from segments.people import service
 
 router = APIRouter(prefix="/v1/people", tags=["People"], route_class=DoorRoute)
@@ -33,7 +34,15 @@ HISTORY_EXAMPLE: dict[str, Any] = {
     "gateway": None,
     "attempt": 0,
     "at": "2026-03-01T12:00:02Z",
+    "receipts": {"confirmed": None, "opened": None},
 }
+
+
+class ReceiptTimes(Document):
+    """When the phone says that it arrived, and that it was opened; null if it said nothing."""
+
+    confirmed: datetime | None = None
+    opened: datetime | None = None
 
 
 class PersonMessage(Document):
@@ -56,6 +65,7 @@ class PersonMessage(Document):
     gateway: str | None
     attempt: int
     at: datetime | None
+    receipts: ReceiptTimes
 
 
 class PersonMessages(Document):
@@ -71,11 +81,13 @@ def read_cursor(cursor: str | None) -> tuple[int, int] | None:
     return (int(message), int(device)) if cursor else None
 
 
-def cut_page(found: Sequence[HistoryEntry], limit: int) -> PersonMessages:
+def cut_page(
+    connection: Connection, app_id: int, found: Sequence[HistoryEntry], limit: int
+) -> PersonMessages:
     """Return the page of `found`, which holds one entry more than `limit` if more follow."""
     last = found[limit - 1] if len(found) > limit else None
     return PersonMessages(
-        data=[PersonMessage(id=id_of(entry), **shown(entry)) for entry in found[:limit]],
+        data=[PersonMessage(**fields) for fields in shown(connection, app_id, found[:limit])],
         next_cursor=f"{last.message_id}-{last.device_id}" if last else None,
     )
 
@@ -87,9 +99,21 @@ def id_of(entry: HistoryEntry) -> str:
     return person_delivery_id(entry.message, entry.person_id or 0)
 
 
-def shown(entry: HistoryEntry) -> dict[str, Any]:
-    """Return what of an entry is shown as it is."""
-    return {name: getattr(entry, name) for name in PersonMessage.model_fields if name != "id"}
+def shown(
+    connection: Connection, app_id: int, entries: Sequence[HistoryEntry]
+) -> list[dict[str, Any]]:
+    """Return the fields of a `PersonMessage` for each entry, with what its phone reported."""
+    places = [(one.message_id, one.device_id) for one in entries if one.device_id]
+    reached = reached_by(connection, app_id, places)
+    same = PersonMessage.model_fields.keys() - {"id", "receipts"}
+    return [
+        {
+            "id": id_of(one),
+            "receipts": ReceiptTimes(**reached.get((one.message_id, one.device_id), {})),
+            **{name: getattr(one, name) for name in same},
+        }
+        for one in entries
+    ]
 
 
 @router.get(
@@ -112,6 +136,6 @@ def list_person_messages(
         person = service.get(connection, call.app.id, external_id)
         wanted = HistoryPage(limit + 1, read_cursor(cursor))
         found = history.of_person(connection, call.app.id, person.id, wanted)
-        return Answer(cut_page(found, limit))
+        return Answer(cut_page(connection, call.app.id, found, limit))
 
     return call.answer(work)

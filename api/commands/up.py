@@ -91,7 +91,7 @@ def _stay(supervisor: Supervisor, pair: Pair | None) -> None:
 def _words(platform: Platform) -> str:
     return (
         f"API      {platform.api_url}   (try it at {platform.api_url}/docs)\n"
-        f"Ingest   {platform.ingest_url}   (events, registrations and heartbeats)\n"
+        f"Ingest   {platform.ingest_url}   (events, receipts, registrations and heartbeats)\n"
         f"Console  {platform.console_url}\n"
         f"Data     {_short(platform.folder)}   (logs in {_short(platform.folder / 'logs')})\n"
         "Make a key with ./carillon app create NAME. Ctrl-C stops everything."

@@ -42,7 +42,7 @@ def addresses(platform: Platform, key: str) -> str:
     """Return where to go on."""
     return (
         f"API      {platform.api_url}/docs   (press Authorize and paste the key)\n"
-        f"Ingest   {platform.ingest_url}   (events, registrations and heartbeats)\n"
+        f"Ingest   {platform.ingest_url}   (events, receipts, registrations and heartbeats)\n"
         f"Console  {platform.console_url}\n"
         f"Key      {key}\n"
         "Ctrl-C stops everything."

@@ -1,17 +1,24 @@
 """Writing receipts of one app together: which device speaks, then what it says."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from api.ingest.writing import write_together
-from core.errors import CarillonError, NotFoundError
+from core.errors import CarillonError, NotFoundError, UnavailableError
+from core.telemetry import log_event
 from delivery.devices import repository as devices
 from delivery.devices.device import Device
 from delivery.devices.service import Claim, check_claim
 from delivery.receipts import service
 from delivery.receipts.receipt import Fate, Receipt
+
+_LATER = "Receipts can not be stored now. Nothing was stored: send them again later."
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,18 @@ class ReceiptWriter:
         """Return what became of each receipt, in order, or what is wrong with its device."""
 
         def work(items: Sequence[Reported]) -> Sequence[Fate | CarillonError]:
-            with self._engine.begin() as connection:
-                return _take(connection, app_id, items)
+            try:
+                with self._engine.begin() as connection:
+                    return _take(connection, app_id, items)
+            except DBAPIError as error:
+                if isinstance(error, OperationalError) or isinstance(error.orig, UniqueViolation):
+                    raise
+                # All that a sender decides was checked, so it is a fault of ours. Nothing is
+                # stored, and a phone that is told to come again loses nothing.
+                log_event(_LOGGER, "receipts.refused", error=type(error.orig).__name__)
+                raise UnavailableError(_LATER) from error
 
-        return write_together(work, reported, lambda _item, _error: Fate.UNKNOWN_DELIVERY)
+        return write_together(work, reported, lambda _item, _error: UnavailableError(_LATER))
 
 
 def _take(

@@ -41,7 +41,7 @@ class Platform:
 
     @property
     def ingest_url(self) -> str:
-        """Where events, registrations and heartbeats are taken by a process of their own."""
+        """Where what phones send by the thousand is taken, by a process of its own."""
         return f"http://{_HOST}:{self.ingest_port}"
 
     @property
@@ -101,6 +101,8 @@ def _http_child(name: str, platform: Platform, port: int, settings: Mapping[str,
         arguments=_python(
             *("granian", "--factory", "api.main:create_app", "--interface", "asgi"),
             *("--host", _HOST, "--port", str(port), "--no-ws", "--respawn-failed-workers"),
+            # Readers of exports who have stopped would keep it from ending.
+            *("--workers-kill-timeout", "20"),
         ),
         environment={**environment(platform), **settings},
         ready=partial(answers_http, port, "/healthz"),

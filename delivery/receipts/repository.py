@@ -1,6 +1,6 @@
 """SQL of receipts: whose deliveries they are, storing them, and reading those of one delivery."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -55,30 +55,39 @@ SELECT {_TAG} AS tag, id, public_id, day, started_at, is_test FROM message
 WHERE app_id = :app_id AND {_TAG} = ANY(:tags) AND day IS NOT NULL AND started_at IS NOT NULL
 """  # noqa: S608  The expression is ours.
 # A push that has arrived may not have been recorded yet: then its recipient is open in a chunk
-# that a worker has taken up. One statement, so that it is found in one of both places. OFFSET 0
-# makes each look-up go by the key of the ledger.
+# that a worker has taken up. One statement, so that it is found in one of both places. Chunks are
+# asked only for whom the ledger does not know: arrays of a few are compared, many are joined.
+# OFFSET 0 makes each look-up go by the key of the ledger. What expired or was suppressed had left
+# only if it was tried again; a first try in doubt ends as unknown.
 _OWNERS = """
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:messages AS int8[]), CAST(:days AS date[]),
-                         CAST(:devices AS int8[])) AS w(message_id, day, device_id))
-SELECT w.message_id, w.device_id, l.person_id
-FROM wanted w, LATERAL (
-    SELECT l.person_id FROM ledger l
-    WHERE l.app_id = :app_id AND l.message_id = w.message_id AND l.device_id = w.device_id
-      AND l.day = w.day AND (l.state <> 'suppressed' OR l.attempt > 0) OFFSET 0) l
+                         CAST(:devices AS int8[])) AS w(message_id, day, device_id)),
+ended AS MATERIALIZED (
+    SELECT w.message_id, w.device_id, l.person_id, l.has_left
+    FROM wanted w LEFT JOIN LATERAL (
+        SELECT l.person_id, l.state NOT IN ('suppressed', 'expired') OR l.attempt > 1 AS has_left
+        FROM ledger l
+        WHERE l.app_id = :app_id AND l.message_id = w.message_id AND l.device_id = w.device_id
+          AND l.day = w.day OFFSET 0) l ON true),
+missing AS MATERIALIZED (SELECT message_id, device_id FROM ended WHERE has_left IS NULL)
+SELECT message_id, device_id, person_id FROM ended WHERE has_left
 UNION ALL
 SELECT c.message_id, u.device_id, u.person_id
 FROM chunk c
 CROSS JOIN LATERAL unnest(c.device_ids, c.person_ids) WITH ORDINALITY
     AS u(device_id, person_id, place)
-JOIN wanted w ON w.message_id = c.message_id AND w.device_id = u.device_id
-WHERE c.app_id = :app_id AND c.message_id = ANY(:messages) AND c.first_attempt_at IS NOT NULL
-  AND c.device_ids && CAST(:devices AS int8[])
+JOIN missing w ON w.message_id = c.message_id AND w.device_id = u.device_id
+WHERE c.app_id = :app_id AND c.message_id = ANY(ARRAY(SELECT message_id FROM missing))
+  AND c.first_attempt_at IS NOT NULL
+  AND CASE WHEN (SELECT count(*) FROM missing) <= 20
+           THEN c.device_ids && ARRAY(SELECT device_id FROM missing) ELSE true END
   AND (u.place > c.intended OR u.place - 1 = ANY(c.open))
 """
 _ADD = """
 INSERT INTO receipt (app_id, day, message_id, device_id, milestone, person_id, at, is_implied)
-SELECT :app_id, r.day, r.message_id, r.device_id, r.milestone, r.person_id, r.at, r.is_implied
+SELECT :app_id, r.day, r.message_id, r.device_id, r.milestone, r.person_id,
+       least(r.at, clock_timestamp()), r.is_implied
 FROM unnest(CAST(:days AS date[]), CAST(:messages AS int8[]), CAST(:devices AS int8[]),
             CAST(:milestones AS text[]), CAST(:people AS int8[]), CAST(:moments AS timestamptz[]),
             CAST(:implied AS bool[]))
@@ -112,6 +121,14 @@ _REACHED = """
 SELECT milestone, at, is_implied FROM receipt
 WHERE app_id = :app_id AND message_id = :message_id AND device_id = :device_id AND day = :day
 ORDER BY milestone
+"""
+
+_OF_MANY = """
+SELECT r.message_id, r.device_id, r.milestone, r.at
+FROM unnest(CAST(:messages AS int8[]), CAST(:devices AS int8[])) AS w(message_id, device_id),
+LATERAL (SELECT * FROM receipt r
+         WHERE r.app_id = :app_id AND r.message_id = w.message_id
+           AND r.device_id = w.device_id OFFSET 0) r
 """
 
 
@@ -201,3 +218,19 @@ def reached(connection: Connection, message: Message, device_id: int) -> Sequenc
         day=message.day,
     )
     return [Reached(*row) for row in found]
+
+
+def reached_by(
+    connection: Connection, app_id: int, places: Collection[Place]
+) -> dict[Place, dict[str, datetime]]:
+    """Return when deliveries came to their milestones; those without any are absent."""
+    if not places:
+        return {}
+    found: dict[Place, dict[str, datetime]] = {}
+    values = {
+        "messages": [message_id for message_id, _ in places],
+        "devices": [device_id for _, device_id in places],
+    }
+    for row in rows(connection, _OF_MANY, app_id=app_id, **values):
+        found.setdefault((row.message_id, row.device_id), {})[row.milestone] = row.at
+    return found

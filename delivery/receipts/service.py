@@ -2,7 +2,7 @@
 
 What was opened has arrived: with an `opened` whose arrival nobody reported, a `confirmed` is
 stored that is marked as concluded, so that everything else counts rows and need not know. A phone
-that reports the arrival later replaces its time.
+that reports the arrival later has the last word; the earlier of both times stays.
 """
 
 from collections import Counter, defaultdict

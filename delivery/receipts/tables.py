@@ -35,5 +35,7 @@ receipt = Table(
         "message_id",
         postgresql_where=text("person_id IS NOT NULL"),
     ),
+    # Receipts come late: the day of the message bounds no window in which they came.
+    Index("receipt_at_idx", "app_id", "milestone", "at"),
     postgresql_partition_by="RANGE (day)",
 )

@@ -23,6 +23,7 @@ CREATE TABLE receipt (
 ) PARTITION BY RANGE (day);
 CREATE INDEX receipt_person_idx ON receipt (app_id, person_id, message_id)
     WHERE person_id IS NOT NULL;
+CREATE INDEX receipt_at_idx ON receipt (app_id, milestone, at);
 """
 # Phones report what was sent before this, too: each month that has a ledger gets its receipts.
 _MONTHS = """

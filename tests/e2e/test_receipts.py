@@ -135,6 +135,69 @@ def test_a_push_that_arrives_before_its_answer_is_recorded_is_known(ada: Scene) 
     assert told(ada, first, "confirmed") == "duplicate"
 
 
+def test_of_what_was_cancelled_or_expired_in_its_first_chunk_nothing_can_be_reported(
+    ada: Scene,
+) -> None:
+    for statement in (None, "UPDATE message SET expires_at = now()"):
+        body = {"to": {"all": True}, "content": {"title": "A"}}
+        message = str(ada.post("/v1/messages", body)["id"])
+        ada.duties.cut_due()
+        if statement:
+            ada.run_sql(statement)
+            ada.duties.sweep()
+        else:
+            ada.post(f"/v1/messages/{message}/cancel", {})
+        found = deliveries(ada, message=message)
+        assert {one["state"] for one in found} <= {"suppressed", "expired"}
+        for one in found:
+            assert report(ada, one["id"], "opened").status_code == 404
+        assert receipts(ada, message) == {"confirmed": 0, "opened": 0}
+
+
+def test_many_and_few_of_a_campaign_under_way_are_found(scene: Scene) -> None:
+    for number in range(60):
+        scene.add_device(None, fcm_token("accepted", number))
+    message = str(
+        scene.post("/v1/messages", {"to": {"all": True}, "content": {"title": "A"}})["id"]
+    )
+    scene.duties.cut_due()
+    scene.run_sql("UPDATE chunk SET first_attempt_at = now(), intended = 0")
+    ids = [one["id"] for one in deliveries(scene, message=message, limit="200")]
+
+    for part in (ids[:1], ids):
+        batch = [{"delivery_id": one, "milestone": "confirmed"} for one in part]
+        assert scene.post("/v1/receipts", {"receipts": batch})["rejected"] == 0
+    assert receipts(scene, message) == {"confirmed": 60, "opened": 0}
+
+
+def test_lists_say_what_was_reported(ada: Scene) -> None:
+    message = send(ada)
+    (mine,) = (one["id"] for one in deliveries(ada, person="ada") if one["state"] == "accepted")
+    told(ada, mine, "opened")
+
+    listed = [*deliveries(ada, person="ada"), *deliveries(ada, message=message)]
+    listed += ada.http.get("/v1/people/ada/messages").json()["data"]
+
+    assert len(listed) == 7
+    for one in listed:
+        reported = [name for name, at in one["receipts"].items() if at]
+        assert reported == (["confirmed", "opened"] if one["id"] == mine else [])
+
+
+def test_a_fault_of_ours_asks_phones_to_come_again(ada: Scene) -> None:
+    first, second = accepted(ada, send(ada))
+    ada.run_sql("ALTER TABLE receipt RENAME TO receipt_away")
+
+    answer = report(ada, first, "confirmed")
+    batch = [{"delivery_id": one, "milestone": "confirmed"} for one in (first, second)]
+    many = ada.http.post("/v1/receipts", json={"receipts": batch})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (many.status_code, many.json()["code"]) == (503, "unavailable")
+    ada.run_sql("ALTER TABLE receipt_away RENAME TO receipt")
+    assert told(ada, first, "confirmed") == "accepted"
+
+
 def test_of_what_never_left_nothing_can_be_reported(ada: Scene) -> None:
     message = send(ada)
     (silent,) = (
