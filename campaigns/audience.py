@@ -60,8 +60,8 @@ def resolve(connection: Connection, app_id: int, to: Mapping[str, Any]) -> dict[
         # Whoever mends one would only then be told of the other.
         fields = tuple(field for error in faults for field in error.fields)
         raise InvalidPayloadError(" ".join(map(str, faults)), fields=fields)
-    for error in faults:
-        raise error
+    for fault in faults:
+        raise fault
     return audience
 
 
