@@ -11,6 +11,7 @@ import delivery.guard.tables
 import delivery.kill_switches.tables
 import delivery.outbox.tables
 import delivery.pacing.tables
+import delivery.postings.tables
 import delivery.reach.tables
 import delivery.receipts.tables
 import delivery.successors.tables
@@ -34,6 +35,7 @@ TABLES = (
     delivery.receipts.tables,
     delivery.outbox.tables,
     delivery.pacing.tables,
+    delivery.postings.tables,
     delivery.reach.tables,
     delivery.successors.tables,
     segments.attributes.tables,
