@@ -29,7 +29,7 @@ from segments.people import service as people
 from segments.people.repository import names_of
 
 router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"], route_class=DoorRoute)
-_CURSOR = r"^((open|device|person)-)?[0-9]{1,18}-[0-9]{1,18}$"
+_CURSOR = r"^((open|posting|device|person)-)?[0-9]{1,18}-[0-9]{1,18}$"
 _FILTERS = ("token", "person", "message")
 _EXAMPLE = {**HISTORY_EXAMPLE, "person": "ada"}
 _TRACE_EXAMPLE: dict[str, Any] = {

@@ -10,7 +10,12 @@ from datetime import date, timedelta
 from sqlalchemy import Engine, text
 
 from campaigns.sending import cut_next_due
-from core.database import create_month_partitions, driver_connection, drop_month_partitions
+from core.database import (
+    begin_unhurried,
+    create_month_partitions,
+    driver_connection,
+    drop_month_partitions,
+)
 from core.errors import CarillonError
 from core.queue import Nudger
 from core.settings import Settings
@@ -21,6 +26,7 @@ from delivery.guard import service as guard
 from delivery.guard.rules import GuardRules
 from delivery.messages import repository, statistics_repository
 from delivery.outbox import repository as outbox
+from delivery.postings import repository as postings
 from segments.attributes import repository as attributes
 from segments.attributes.profile import profile_next
 from segments.events.partitions import ahead, ensure_partitions
@@ -36,6 +42,8 @@ _NUDGES_AT_ONCE = 8
 _COMPARE_SECONDS = 300.0
 _COMPARE_LIMIT = 60.0
 _PROFILES_AT_ONCE = 20
+# About 5 seconds, so that a scheduler that is asked to stop does.
+_POSTS_AT_ONCE = 50
 
 
 _FORGET_PACE = """
@@ -67,6 +75,13 @@ class Duties:
             )
             self.nudger.nudge(message.lane)
         return count
+
+    def post_ends(self) -> None:
+        """Write into the ledger what cuts of large audiences left to be written there."""
+        for _ in range(_POSTS_AT_ONCE):
+            with begin_unhurried(self.database) as connection:
+                if not postings.post(connection):
+                    return
 
     def sweep(self) -> None:
         """End what nobody works on, finish what is done, and nudge lanes with due chunks."""

@@ -32,6 +32,7 @@ def build_scheduler(duties: Duties, probes: ProbeDuty) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(timezone="UTC")
     ticks: tuple[tuple[Callable[[], object], float], ...] = (
         (duties.cut_due, _DUE_SECONDS),
+        (duties.post_ends, _DUE_SECONDS),
         (duties.roll_up, _ROLL_UP_SECONDS),
         (duties.sweep, _SWEEP_SECONDS),
         (duties.guard_tokens, _SWEEP_SECONDS),

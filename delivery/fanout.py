@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from core.database import rows
-from delivery.fanout_sql import COUNT, COUNT_WIDE, CUT, CUT_PARTS, DROP_PARTS, PART_OFF
+from delivery.fanout_sql import COUNT, COUNT_WIDE, CUT, CUT_ROWS, DROP_ROWS, SET_OUT
 from delivery.messages import repository
 from delivery.messages.message import HARD_END_SECONDS, Message
 from delivery.states import MessageState
@@ -31,8 +31,9 @@ class Source:
 
     The texts are ours, written in this code base; everything from callers is in `values`. `people`
     lists each person once. A wide source names a large part of the app: tables are read whole
-    for it, whatever the planner believes. `bars` are joins to the devices and people of `aimed a`,
-    and `refuses` and `is_suppressed` say of them who is not to be sent to; never null.
+    for it, whatever the planner believes. None of its `devices` belongs to one of its `people`.
+    `bars` are joins to the devices and people of `aimed a`, and `refuses` and `is_suppressed` say
+    of them who is not to be sent to; never null.
     """
 
     people: str
@@ -86,9 +87,9 @@ def cut(connection: Connection, message: Message, source: Source, chunk_size: in
     }
     with _reading(connection, source):
         if source.is_wide:
-            connection.execute(text(source.put_into(PART_OFF)), aim)
-            found = rows(connection, CUT_PARTS, **known)[0]
-            connection.execute(text(DROP_PARTS))
+            connection.execute(text(source.put_into(SET_OUT)), aim)
+            found = rows(connection, CUT_ROWS, **known)[0]
+            connection.execute(text(DROP_ROWS))
         else:
             found = rows(connection, source.put_into(CUT), **{**aim, **known})[0]
     values = {

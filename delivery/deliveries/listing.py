@@ -11,14 +11,15 @@ from delivery.messages.history import HistoryEntry
 from delivery.messages.message import Message
 from delivery.messages.progress import STOPPED, WAIT_REASON
 from delivery.messages.waiting import KILL_SWITCHES
+from delivery.postings.repository import RECORDING
 
 # Open ones come first: what ends while somebody turns the pages is then seen twice, not never.
-_STAGES = ("open", "device", "person")
+_STAGES = ("open", "posting", "device", "person")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page begins: behind (chunk, place), a device or a person of a stage."""
+    """Where a page begins: behind (chunk or posting, place), a device or a person of a stage."""
 
     stage: str = _STAGES[0]
     first: int = 0
@@ -53,6 +54,22 @@ CROSS JOIN LATERAL unnest(c.device_ids, c.person_ids) WITH ORDINALITY
 WHERE (u.place > c.intended OR u.place - 1 = ANY(c.open)) AND (c.id, u.place) > (:first, :second)
 ORDER BY c.id, u.place LIMIT :limit
 """  # noqa: S608  All parts are ours.
+# Each posting has as many as it says.
+_POSTING = f"""
+WITH few AS (
+    SELECT id, sum(recipients) OVER (ORDER BY id) - recipients
+               - first_value(recipients) OVER (ORDER BY id) AS before
+    FROM (SELECT id, recipients FROM posting
+          WHERE app_id = :app_id AND message_id = :message_id AND id >= :first
+          ORDER BY id LIMIT :limit + 1) p)
+SELECT p.id AS first, u.place AS second, u.device_id, u.person_id, 'pending' AS state,
+       '{RECORDING}' AS reason, NULL AS gateway, 0 AS attempt, NULL AS at
+FROM few f JOIN posting p ON p.app_id = :app_id AND p.id = f.id
+CROSS JOIN LATERAL unnest(p.device_ids, p.person_ids) WITH ORDINALITY
+    AS u(device_id, person_id, place)
+WHERE f.before < :limit AND (p.id, u.place) > (:first, :second)
+ORDER BY p.id, u.place LIMIT :limit
+"""  # noqa: S608  All parts are ours.
 _ENDED = """
 SELECT l.{column} AS first, 0 AS second, l.device_id, l.person_id, l.state, l.reason, l.gateway,
        l.attempt, l.at
@@ -63,6 +80,7 @@ ORDER BY l.{column} LIMIT :limit
 """
 _SQL = {
     "open": _OPEN,
+    "posting": _POSTING,
     "device": _ENDED.format(column="device_id", condition=""),
     "person": _ENDED.format(column="person_id", condition="AND l.device_id IS NULL"),
 }
@@ -106,6 +124,8 @@ def _read(connection: Connection, message: Message, begin: Place, limit: int) ->
 def _others(message: Message, begin: Place) -> Mapping[str, Any]:
     if begin.stage == "open":
         return {"second": begin.second, "state": message.state.value, **KILL_SWITCHES}
+    if begin.stage == "posting":
+        return {"second": begin.second}
     return {"day": message.day}
 
 

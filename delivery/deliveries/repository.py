@@ -12,6 +12,7 @@ from delivery.messages import repository as messages
 from delivery.messages.message import Message
 from delivery.messages.progress import STOPPED, WAIT_REASON, WAIT_WORDS
 from delivery.messages.waiting import KILL_SWITCHES
+from delivery.postings.repository import RECORDING
 
 # Nobody reads more than this of one recipient; a retry is at least seconds after the other.
 _ATTEMPTS_LIMIT = 200
@@ -19,7 +20,7 @@ _TAGGED = """
 SELECT public_id FROM message WHERE app_id = :app_id
     AND substr(encode(sha256(public_id::bytea), 'hex'), 1, 15) = :tag
 """
-# One statement, so that a recipient that ends meanwhile is found in one of both places.
+# One statement, so that a recipient that ends meanwhile is found in one of the places.
 _RECIPIENT = f"""
 SELECT l.state, l.reason, l.gateway, l.attempt, l.at, l.device_id, l.person_id,
        CAST(NULL AS text) AS words, CAST(NULL AS timestamptz) AS due_at,
@@ -39,6 +40,13 @@ CROSS JOIN LATERAL unnest(c.device_ids, c.person_ids) WITH ORDINALITY
 WHERE c.app_id = :app_id AND c.message_id = :message_id
   AND c.device_ids @> ARRAY[CAST(:device_id AS bigint)] AND u.device_id = :device_id
   AND (u.place > c.intended OR u.place - 1 = ANY(c.open))
+UNION ALL
+SELECT 'pending', '{RECORDING}', NULL, 0, NULL, u.device_id, u.person_id, NULL, NULL, NULL, false,
+       false, false
+FROM posting p
+CROSS JOIN LATERAL unnest(p.device_ids, p.person_ids) AS u(device_id, person_id)
+WHERE p.app_id = :app_id AND p.message_id = :message_id
+  AND (u.device_id = :device_id OR (u.device_id IS NULL AND u.person_id = :person_id))
 """  # noqa: S608  All parts are ours.
 
 
@@ -58,7 +66,7 @@ def find_message(
 def find_recipient(
     connection: Connection, message: Message, number: RecipientNumber
 ) -> Recipient | None:
-    """Return a recipient from the ledger, or from the chunk it is open in."""
+    """Return a recipient from the ledger, or from the chunk or posting it is open in."""
     found = rows(
         connection,
         _RECIPIENT,

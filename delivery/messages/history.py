@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.database import rows
 from delivery.messages.progress import STOPPED, WAIT_REASON_OF_ANY
 from delivery.messages.waiting import KILL_SWITCHES
+from delivery.postings.repository import RECORDING
 from delivery.successors.repository import IDS_OF_PERSON
 
 PENDING = "pending"
@@ -58,6 +59,10 @@ _OPEN = f"""SELECT c.message_id, coalesce(u.device_id, 0), u.person_id, 'pending
     CROSS JOIN LATERAL unnest(c.device_ids, c.person_ids) WITH ORDINALITY
         AS u(device_id, person_id, place)
     WHERE c.app_id = :app_id AND (u.place > c.intended OR u.place - 1 = ANY(c.open))"""  # noqa: S608
+_POSTED = f"""SELECT p.message_id, coalesce(u.device_id, 0), u.person_id, 'pending',
+           '{RECORDING}', NULL, 0, NULL
+    FROM posting p CROSS JOIN LATERAL unnest(p.device_ids, p.person_ids) AS u(device_id, person_id)
+    WHERE p.app_id = :app_id"""  # noqa: S608
 # Two who had no device each and are one now had none together: pages turn by message and device.
 _ENTRIES = """
 SELECT DISTINCT ON (f.message_id, f.device_id)
@@ -78,7 +83,9 @@ WITH who AS MATERIALIZED ({IDS_OF_PERSON}),
 found AS (
     ({_OF_IDS.format(narrowed="")})
     UNION ALL {_OPEN}
-      AND c.person_ids && ARRAY(SELECT id FROM who) AND u.person_id IN (SELECT id FROM who))
+      AND c.person_ids && ARRAY(SELECT id FROM who) AND u.person_id IN (SELECT id FROM who)
+    UNION ALL {_POSTED}
+      AND p.person_ids && ARRAY(SELECT id FROM who) AND u.person_id IN (SELECT id FROM who))
 {_ENTRIES}
 """  # noqa: S608  All parts are ours.
 # No index leads from a device to all its rows: the owner's does, and one of those without owner.
@@ -89,6 +96,9 @@ found AS (
     UNION ALL ({_LEDGER} AND l.person_id IS NULL AND l.device_id = :only AND {_BEHIND})
     UNION ALL {_OPEN}
       AND c.device_ids @> ARRAY[CAST(:only AS bigint)] AND u.device_id = :only
+      AND (u.person_id IS NULL OR u.person_id IN (SELECT id FROM who))
+    UNION ALL {_POSTED}
+      AND p.device_ids @> ARRAY[CAST(:only AS bigint)] AND u.device_id = :only
       AND (u.person_id IS NULL OR u.person_id IN (SELECT id FROM who)))
 {_ENTRIES}
 """  # noqa: S608  All parts are ours.

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.database import rows
 from delivery.messages.message import Delivery, Message, Progress, Waiting
 from delivery.messages.waiting import KILL_SWITCHES, words_for
+from delivery.postings.repository import RECORDING
 from delivery.receipts.receipt import Milestone
 from delivery.states import RecipientState
 
@@ -54,6 +55,9 @@ SELECT 'open', NULL, {WAIT_REASON}, {WAIT_WORDS}, sum(c.remaining)::bigint, min(
 FROM chunk c {STOPPED}
 WHERE c.app_id = :app_id AND c.message_id = :id
 GROUP BY 3, 4
+UNION ALL
+SELECT 'open', NULL, '{RECORDING}', NULL, sum(recipients)::bigint, NULL FROM posting
+WHERE app_id = :app_id AND message_id = :id HAVING count(*) > 0
 """  # noqa: S608  All parts are ours.
 
 

@@ -137,7 +137,7 @@ def claim_due(connection: Connection, app_id: int | None = None) -> Message | No
 
 
 def finish_done(connection: Connection, message_id: int | None = None) -> Sequence[int]:
-    """Finish messages whose audience is cut and whose chunks are all gone; return their ids."""
+    """Finish messages that are cut, and whose chunks and postings are gone; return their ids."""
     done = rows(
         connection,
         """
@@ -150,6 +150,7 @@ def finish_done(connection: Connection, message_id: int | None = None) -> Sequen
           AND (CAST(:message_id AS bigint) IS NULL OR m.id = :message_id)
           AND (m.day IS NOT NULL OR m.state = 'cancelled')
           AND NOT EXISTS (SELECT FROM chunk c WHERE c.app_id = m.app_id AND c.message_id = m.id)
+          AND NOT EXISTS (SELECT FROM posting p WHERE p.app_id = m.app_id AND p.message_id = m.id)
         RETURNING m.id
         """,
         message_id=message_id,

@@ -14,6 +14,7 @@ _WORDS = {
     "no_outcome": "A worker lost sight of the push; it is sent again by itself.",
     "oauth_unavailable": "Google gives no access token at the moment; it is tried again by itself.",
     "project_frozen": "The gateway asked for a pause or gives no access; it goes on by itself.",
+    "recording": "Nothing is sent to them; why is being recorded.",
     "quota_exceeded": "The gateway's quota is used up; sending goes on by itself.",
     "gateway_busy": "The gateway took too few at once; it is tried again by itself.",
     "third_party_auth_error": "Apple or the web push service refuses the key of the Firebase "

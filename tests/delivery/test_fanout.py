@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
+from core.database import rows
 from delivery import fanout
 from delivery.fanout import PUSH_KINDS, Source
+from delivery.messages import repository as messages
+from delivery.messages.message import NewMessage
 from delivery.tables import credential, device, target
 
 _NOW = datetime.now(UTC)
@@ -18,6 +21,32 @@ _PEOPLE, _DEVICES = 12, 25
 _EVERYBODY = "SELECT id FROM generate_series(1, 12) AS p(id)"
 _ANONYMOUS = "SELECT id FROM device WHERE app_id = :app_id AND person_id IS NULL"
 _APP = "INSERT INTO app (public_id, name, identity_secret) VALUES (:p, 'app', '\\x00') RETURNING id"
+
+_MESSAGE = NewMessage(
+    lane="campaign",
+    type="push",
+    policy="at_most_once",
+    content={"title": "Hello"},
+    audience={"all": True},
+    ttl_seconds=3_600,
+    collapse_id=None,
+    priority="high",
+    rate_per_second=None,
+    send_at=None,
+)
+_PLANNED = """
+SELECT c.credential_id, c.lane, u.device_id, u.person_id
+FROM chunk c, unnest(c.device_ids, c.person_ids) AS u(device_id, person_id)
+WHERE c.app_id = :app_id AND c.message_id = :id ORDER BY 1, 3
+"""
+_ENDED = """
+SELECT day, device_id, person_id, state, reason, gateway, attempt FROM ledger
+WHERE app_id = :app_id AND message_id = :id ORDER BY device_id, person_id
+"""
+_COUNTED = """
+SELECT state, reason, recipients FROM message_delta
+WHERE app_id = :app_id AND message_id = :id ORDER BY 1, 2
+"""
 
 _Row = dict[str, Any]
 
@@ -94,6 +123,38 @@ def test_a_wide_source_leaves_the_planner_as_it_was(connection: Connection) -> N
     assert after == before
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_wide_cut_writes_what_a_small_one_does(connection: Connection, seed: int) -> None:
+    world = _make(connection, random.Random(seed))
+    written = []
+    for is_wide in (False, True):
+        due = messages.create(connection, world.app_id, _MESSAGE)
+        source = Source(_EVERYBODY, _ANONYMOUS, {}, is_wide=is_wide)
+        message = fanout.cut(connection, due, source, 3)
+        planned = rows(connection, _PLANNED, app_id=world.app_id, id=message.id)
+        ended = rows(connection, _ENDED, app_id=world.app_id, id=message.id)
+        counted = rows(connection, _COUNTED, app_id=world.app_id, id=message.id)
+        written.append((planned, ended, counted, message.targeted))
+
+    assert written[0] == written[1]
+    assert sum(world.expected().values()) == written[1][-1]
+    parts = rows(connection, "SELECT credential_id, remaining AS size FROM chunk ORDER BY 1, 2")
+    scarce = Counter(row.credential_id for row in parts if row.size < 3)
+    assert all(row.size <= 3 for row in parts)
+    assert all(count <= 2 for count in scarce.values())
+
+
+def test_two_wide_messages_are_cut_in_one_transaction_and_no_table_is_left(
+    connection: Connection,
+) -> None:
+    world = _make(connection, random.Random(2))
+    source = Source(_EVERYBODY, _ANONYMOUS, {}, is_wide=True)
+    for _ in range(2):
+        fanout.cut(connection, messages.create(connection, world.app_id, _MESSAGE), source, 1_000)
+
+    assert connection.scalar(text("SELECT to_regclass('pg_temp.cut_row')")) is None
+
+
 def _make(connection: Connection, rng: random.Random) -> _World:
     app_id = connection.scalar(text(_APP), {"p": f"app_{rng.random()}"})
     credentials = [_credential(rng, number) for number in range(rng.randint(0, 6))]
@@ -109,8 +170,8 @@ def _make(connection: Connection, rng: random.Random) -> _World:
     return _World(app_id, credentials, devices, targets)
 
 
-def _add(connection: Connection, table: Any, app_id: Any, rows: list[_Row]) -> None:
-    for row in rows:
+def _add(connection: Connection, table: Any, app_id: Any, made: list[_Row]) -> None:
+    for row in made:
         statement = insert(table).values(app_id=app_id, **row).returning(table.c.id)
         row["id"] = connection.scalar(statement)
 

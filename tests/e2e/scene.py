@@ -74,6 +74,7 @@ class Scene:
     def work(self, lane: str = "transactional") -> None:
         """Cut what is due and let one worker of the lane work until nothing is due."""
         self.duties.cut_due()
+        self.duties.post_ends()
         engine = build_engine(self.settings, self.database, lane)
         try:
             engine.run(lambda: False)
