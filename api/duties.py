@@ -4,10 +4,12 @@ Any number of processes may do them at once: rows are claimed with SKIP LOCKED.
 """
 
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from campaigns.sending import cut_next_due
 from core.database import (
@@ -15,6 +17,7 @@ from core.database import (
     create_month_partitions,
     driver_connection,
     drop_month_partitions,
+    is_away,
 )
 from core.errors import CarillonError
 from core.queue import Nudger
@@ -57,6 +60,15 @@ def guard_rules(settings: Settings) -> GuardRules:
     return GuardRules(settings.guard_share, settings.guard_answers, settings.guard_seconds)
 
 
+def _code_of(error: CarillonError | DBAPIError) -> str:
+    """Return what a log says of an error; raise it when the database is away for all."""
+    if isinstance(error, CarillonError):
+        return error.code
+    if is_away(error):
+        raise error
+    return type(error.orig).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What scheduler and maintenance workers do, each in transactions of its own."""
@@ -64,6 +76,8 @@ class Duties:
     settings: Settings
     database: Engine
     nudger: Nudger
+    # Segments whose comparison failed, and when by the monotonic clock it is tried again.
+    not_before: dict[int, float] = field(default_factory=dict)
 
     def cut_due(self) -> int:
         """Cut every due message and nudge its lane; return how many were cut."""
@@ -129,9 +143,10 @@ class Duties:
         try:
             with self.database.begin() as connection:
                 return watching.settle(connection, app_id)
-        except CarillonError as error:
+        except (CarillonError, DBAPIError) as error:
             # A rule that can not be answered must not hold up the segments of others.
-            _LOGGER.warning("segment.settle_failed", extra={"app": app_id, "code": error.code})
+            extra = {"app": app_id, "code": _code_of(error)}
+            _LOGGER.warning("segment.settle_failed", extra=extra)
             return 0
 
     def compare_segments(self) -> None:
@@ -139,13 +154,18 @@ class Duties:
         with self.database.connect() as connection:
             due = watches.due(connection, _COMPARE_SECONDS)
         for app_id, segment_id, public_id in due:
+            if self.not_before.get(segment_id, 0.0) > time.monotonic():
+                continue
             try:
                 with self.database.begin() as connection:
                     watching.compare(connection, app_id, (segment_id, public_id), _COMPARE_LIMIT)
-            except CarillonError as error:
-                # It stays due, and is tried again at the next tick: the others go on.
-                extra = {"segment_id": public_id, "code": error.code}
+            except (CarillonError, DBAPIError) as error:
+                # It stays due, but takes no turns of the others for a while.
+                self.not_before[segment_id] = time.monotonic() + _COMPARE_SECONDS
+                extra = {"segment_id": public_id, "code": _code_of(error)}
                 _LOGGER.warning("segment.compare_failed", extra=extra)
+            else:
+                self.not_before.pop(segment_id, None)
 
     def keep_house(self) -> None:
         """Make partitions ahead of time and drop what is only kept for a while."""

@@ -39,7 +39,7 @@ SELECT d.public_id, d.id FROM (
     JOIN segment s ON s.app_id = w.app_id AND s.id = w.segment_id
     WHERE w.app_id = :app_id AND w.compared_at IS NOT NULL AND EXISTS (
         SELECT FROM segment_doubt o WHERE o.app_id = w.app_id AND o.segment_id = w.segment_id)
-    OFFSET 0) AS d
+    ORDER BY w.segment_id FOR KEY SHARE OF w) AS d
 WHERE pg_try_advisory_xact_lock(hashtextextended('segment watch', d.id))
 """
 _WATCH = """
@@ -96,12 +96,12 @@ SELECT app_id, id, public_id FROM (
        OR w.compared_at < clock_timestamp() - make_interval(secs => :seconds)) AS d
 ORDER BY turn, compared_at NULLS FIRST
 """
+_SEEN = "SELECT compared_at FROM segment_watch WHERE app_id = :app_id AND segment_id = :segment_id"
+# Not before the end: whoever changes a segment has all of its app compared soon, and would wait for
+# the row. Where somebody did so meanwhile, the segment stays due.
 _COMPARED = """
-UPDATE segment_watch w SET compared_at = clock_timestamp()
-FROM segment_watch o
-WHERE w.app_id = :app_id AND w.segment_id = :segment_id
-  AND o.app_id = w.app_id AND o.segment_id = w.segment_id
-RETURNING o.compared_at IS NULL AS is_first
+UPDATE segment_watch SET compared_at = clock_timestamp()
+WHERE app_id = :app_id AND segment_id = :segment_id AND compared_at IS NOT DISTINCT FROM :seen
 """
 _CHANGE = """
 WITH added AS (
@@ -222,10 +222,20 @@ def hurry(connection: Connection, app_id: int) -> None:
     connection.execute(text(statement), {"app_id": app_id})
 
 
-def mark_compared(connection: Connection, app_id: int, segment_id: int) -> bool | None:
-    """Note that a segment is compared now; return whether it is the first time, None if gone."""
-    found = rows(connection, _COMPARED, app_id=app_id, segment_id=segment_id)
-    return found[0].is_first if found else None
+def last_compared(
+    connection: Connection, app_id: int, segment_id: int
+) -> tuple[datetime | None] | None:
+    """Return when a segment was compared last, if it ever was; None if nobody watches it."""
+    found = rows(connection, _SEEN, app_id=app_id, segment_id=segment_id)
+    return (found[0].compared_at,) if found else None
+
+
+def mark_compared(
+    connection: Connection, app_id: int, segment_id: int, seen: datetime | None
+) -> None:
+    """Note that a segment was compared, unless it is to be compared anew since it was `seen`."""
+    values = {"app_id": app_id, "segment_id": segment_id, "seen": seen}
+    connection.execute(text(_COMPARED), values)
 
 
 def members_among(

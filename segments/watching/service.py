@@ -121,14 +121,15 @@ def compare(
     segment_id, public_id = segment
     if not repository.try_lock(connection, segment_id):
         return None
-    is_first = repository.mark_compared(connection, app_id, segment_id)
-    if is_first is None:
+    seen = repository.last_compared(connection, app_id, segment_id)
+    if seen is None:
         return None
     rule = rule_of(connection, app_id, public_id)
     with asking(connection, seconds):
         changes = repository.compare(connection, segment_id, rule, Scope(app_id, Clock(utc_now())))
-    if not is_first:
+    if seen[0] is not None:
         _tell(connection, app_id, public_id, changes)
+    repository.mark_compared(connection, app_id, segment_id, seen[0])
     return changes
 
 
