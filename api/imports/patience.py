@@ -1,5 +1,6 @@
 """How long an import bears that PostgreSQL does not take a slice."""
 
+import random
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from api.imports.turn import TurnEndedError
 from core.database import is_away
 
-_COLLISIONS_LIMIT = 5
+_COLLISIONS_LIMIT = 8
 # Another transaction wrote the same in another order, or held it: nothing is left of ours.
 _COLLISIONS = (
     postgres.DeadlockDetected,
@@ -23,7 +24,7 @@ _STOP_SECONDS = 0.1
 
 
 class Patience:
-    """Decides about one slice. Collisions are tried again at once, five times.
+    """Decides about one slice. Collisions are tried again, a few times, after a while.
 
     While PostgreSQL is away it waits, for as long as the lease lasts: behind that another worker
     may have the job. `is_in_doubt` is whether a COMMIT may have held whose answer was lost.
@@ -41,7 +42,15 @@ class Patience:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, _COLLISIONS):
             self._collisions += 1
-            return self._collisions < _COLLISIONS_LIMIT
+            if self._collisions >= _COLLISIONS_LIMIT:
+                return False
+            # Whom it met comes again as well: they must not meet in step.
+            self._wait(
+                random.uniform(  # noqa: S311
+                    0, _FIRST_WAIT_SECONDS * 2**self._collisions
+                )
+            )
+            return True
         if not is_away(error) or time.monotonic() + self._wait_seconds > self._until:
             return False
         self.is_in_doubt = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from segments.identity.names import hold_own_names
-from segments.people import service, staging
+from segments.people import repository, service, staging
 from segments.people.person import PersonChange
 from segments.people.service import Written
 
@@ -38,6 +38,9 @@ def merge_lines(
         line = (number, replace(change, external_id=name) if name else change)
         groups[line[1].external_id].append(line)
     merged = [_one(group) for group in groups.values()]
+    if any(map(_is_special, merged)):
+        # They are written in two passes: whoever is known is taken in one order before.
+        repository.lock(connection, app_id, [change.external_id for change in merged])
     plain = [change for change in merged if not _is_special(change)]
     created, updated, refused = (
         staging.merge(connection, app_id, plain) if plain else (0, 0, set[str]())
