@@ -5,9 +5,13 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+import psycopg
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Send
 
 from api.export_file import ExportFile
@@ -15,17 +19,59 @@ from api.export_file import ExportFile
 _LOGGER = logging.getLogger(__name__)
 # Whoever takes nothing for so long has stopped.
 _STILL_SECONDS = 60.0
+_CANCEL_SECONDS = 5.0
+
+
+class Leaving:
+    """Whether the client has hung up; then the statement that makes its file is cancelled."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._has_left = False
+        self._connection: Connection | None = None
+
+    def is_set(self) -> bool:
+        """Tell whether the client has hung up."""
+        return self._has_left
+
+    def set(self) -> None:
+        """Note that it has; returns when the statement under way was asked to end."""
+        with self._lock:
+            self._has_left = True
+            if self._connection is None:
+                return
+            driver: Any = self._connection.connection.driver_connection
+            with contextlib.suppress(psycopg.Error):
+                driver.cancel_safe(timeout=_CANCEL_SECONDS)
+
+    @contextlib.contextmanager
+    def cancelling(self, connection: Connection) -> Iterator[None]:
+        """Let a connection be asked to end its statement when the client hangs up.
+
+        Raises `ClientDisconnect` when it has.
+        """
+        with self._lock:
+            self._connection = connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection = None
+            if self._has_left:
+                # It may have been asked too late: that must not end what somebody else does next.
+                connection.invalidate()
+                raise ClientDisconnect
 
 
 @contextlib.asynccontextmanager
-async def noticing(receive: Receive) -> AsyncIterator[threading.Event]:
-    """Yield an event that is set when the client hangs up; nobody else may receive meanwhile."""
-    left = threading.Event()
+async def noticing(receive: Receive) -> AsyncIterator[Leaving]:
+    """Yield what is set when the client hangs up; nobody else may receive meanwhile."""
+    left = Leaving()
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        left.set()
+        await run_in_threadpool(left.set)
 
     watching = asyncio.create_task(watch())
     try:
@@ -35,9 +81,7 @@ async def noticing(receive: Receive) -> AsyncIterator[threading.Event]:
         await asyncio.wait([watching])
 
 
-async def send_file(
-    file: ExportFile, size: int, send: Send, left: threading.Event, seconds: float
-) -> None:
+async def send_file(file: ExportFile, size: int, send: Send, left: Leaving, seconds: float) -> None:
     """Send the `size` bytes of a file as the body of an answer that has begun.
 
     It ends early when the client hangs up, takes nothing for a minute or is not done after

@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.gzip import GZipMiddleware
 
 from api import (
     apps,
@@ -43,6 +42,7 @@ from api import (
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
+from api.gzip_answers import Packing
 from api.imports import routes as imports
 from api.ingest import device_routes, event_routes, receipt_routes
 from api.ingest.hot_doors import HotDoors
@@ -120,7 +120,7 @@ def build_app(services: Services) -> FastAPI:
     app = assemble(services.settings.api_modules, closing)
     app.state.services = services
     app.add_middleware(Methods, places=places_of(app.described))
-    app.add_middleware(GZipMiddleware, minimum_size=_PACKED_FROM_BYTES)
+    app.add_middleware(Packing, minimum_size=_PACKED_FROM_BYTES)
     app.add_middleware(HotDoors, routers=app.described, owner=app)
     # The last one added is the outermost.
     app.add_middleware(Edge)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,7 +11,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, text
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -20,7 +18,8 @@ from api.answers import to_json
 from api.calls import Call, PeopleReadCall
 from api.errors import ExportTooSlowError
 from api.export_file import ExportFile, opened, room_of
-from api.export_sending import noticing, send_file
+from api.export_sending import Leaving, noticing, send_file
+from api.gzip_answers import takes_gzip
 from api.openapi import problems
 from api.outages import run_known
 from api.route import DoorRoute
@@ -62,8 +61,8 @@ def export_segment(
     begins when the whole file is made.
     """
     require_kept(call, at, "query:at")
-    # As the layer that packs all other answers asks; what is packed already it passes on.
-    is_packed = "gzip" in request.headers.get("accept-encoding", "")
+    # What is packed already is passed on by the layer that packs all other answers.
+    is_packed = takes_gzip(request.headers.get("accept-encoding", ""))
     return _Export(call, segment_id, at, is_packed=is_packed)
 
 
@@ -99,7 +98,7 @@ class _Export(Response):
                 await send({"type": "http.response.start", **start})
                 await send_file(file, size, send, left, services.settings.export_seconds)
 
-    def _make(self, file: ExportFile, left: threading.Event) -> int:
+    def _make(self, file: ExportFile, left: Leaving) -> int:
         """Write the file in one transaction; return its size in bytes.
 
         Raises what is wrong with the rule or the file, `ExportTooSlowError`, and
@@ -114,13 +113,14 @@ class _Export(Response):
             connection.execute(_IDLE)
             file.write(_csv([_COLUMNS]))
             with (
+                left.cancelling(connection),
                 asking(connection, settings.rule_timeout_seconds * _PATIENCE),
                 closing(stream(connection, rule, scope_of(call, self._at))) as batches,
             ):
                 for batch in batches:
                     file.write(_csv(map(_row, batch)))
                     if left.is_set():
-                        raise ClientDisconnect
+                        return
                     if time.monotonic() > end:
                         raise ExportTooSlowError
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.gzip_answers import takes_gzip
 from api.ingest.errors import BusyError, OutcomeUnknownError
 from api.ingest.hot_route import Handler, HotRoute
 from api.problems import answer_problem, named_error, problem
@@ -77,7 +78,7 @@ def _pack(request: Request, answer: Response) -> None:
     if len(answer.body) < _PACKED_FROM_BYTES:
         return
     answer.headers.add_vary_header("Accept-Encoding")
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if takes_gzip(request.headers.get("accept-encoding", "")):
         answer.body = gzip.compress(bytes(answer.body), _PACKING_LEVEL)
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Content-Length"] = str(len(answer.body))

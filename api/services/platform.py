@@ -17,6 +17,9 @@ from core.secrets import load_or_create_keys
 ROOT = Path(__file__).resolve().parents[2]
 _HOST = "127.0.0.1"
 _WORKER_STOP_SECONDS = 30.0
+# Requests under way are given so long; Compose waits longer than both.
+_HTTP_KILL_SECONDS = 20
+_HTTP_STOP_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,11 @@ def _http_child(name: str, platform: Platform, port: int, settings: Mapping[str,
             *("granian", "--factory", "api.main:create_app", "--interface", "asgi"),
             *("--host", _HOST, "--port", str(port), "--no-ws", "--respawn-failed-workers"),
             # Readers of exports who have stopped would keep it from ending.
-            *("--workers-kill-timeout", "20"),
+            *("--workers-kill-timeout", str(_HTTP_KILL_SECONDS)),
         ),
         environment={**environment(platform), **settings},
         ready=partial(answers_http, port, "/healthz"),
+        stop_seconds=_HTTP_STOP_SECONDS,
     )
 
 
