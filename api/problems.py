@@ -73,10 +73,13 @@ def problem(error: CarillonError, request_id: str, instance: str) -> Response:
 def answer_problem(request: Request, error: CarillonError) -> Response:
     """Return the problem document about `error` for `request`."""
     if status_of(error) >= 500:
-        _LOGGER.error(
+        # Without a cause it is an answer of ours, such as that all places are taken.
+        is_broken = error.__cause__ is not None or isinstance(error, InternalError)
+        _LOGGER.log(
+            logging.ERROR if is_broken else logging.WARNING,
             "request.failed",
             extra={"code": error.code, "request_id": request.state.request_id},
-            exc_info=error,
+            exc_info=error if is_broken else None,
         )
     return problem(error, request.state.request_id, request.url.path)
 
