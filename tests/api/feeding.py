@@ -260,6 +260,11 @@ def _events(body: dict[str, Any], _village: Village) -> None:
         one.pop("at", None)
 
 
+def _receipts(body: dict[str, Any], village: Village) -> None:
+    for one in body.get("receipts", [body]):
+        one["delivery_id"] = village.shared("sent", Village.sent_delivery)
+
+
 def _rule(body: dict[str, Any], village: Village) -> None:
     # Whole rules can be made up, but few of them could be answered: ids, patterns, dates.
     body["rule"] = {"type": "attribute", "name": "first_name", "operator": "exists"}
@@ -287,6 +292,7 @@ _BODIES: dict[str, Callable[[dict[str, Any], Village], None]] = {
     "POST /v1/devices/{device_id}/bind": _bind,
     "POST /v1/devices/lookup": _lookup,
     "POST /v1/events": _events,
+    "POST /v1/receipts": _receipts,
     "POST /v1/dead-letters/replay": _replay,
     "POST /v1/messages": _message,
     "POST /v1/messages/count": _count,

@@ -121,6 +121,9 @@ def _exceptions(label: str) -> list[CheckFunction]:
         # So it does in a batch of events, which goes through the same door. And no schema says
         # how deep properties may be, or where a time lies once a clock has been corrected.
         return [negative_data_rejection, positive_data_acceptance]
+    if label == "POST /v1/receipts":
+        # And in a batch of receipts.
+        return [negative_data_rejection]
     if label in FILES:
         # The body is a file, and always a good one.
         return [negative_data_rejection]

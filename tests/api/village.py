@@ -132,6 +132,12 @@ class Village:
         answer = self.doors.client.get(path, headers=self.key)
         return str(answer.json()["data"][0]["id"])
 
+    def sent_delivery(self) -> str:
+        """Return the id of a delivery that left for a gateway."""
+        path = f"/v1/deliveries?message={self.dead_message()}"
+        answer = self.doors.client.get(path, headers=self.key)
+        return str(answer.json()["data"][0]["id"])
+
     def dead_message(self) -> str:
         """Return the id of a message that has ended with one dead letter."""
         body = {"to": {"devices": [self.device()]}, "content": {"title": "Now"}}
