@@ -67,6 +67,6 @@ def _fcm_names(body: bytes, keys: tuple[str, ...]) -> tuple[str, str]:
     token = message.get("token") or message["fid"]
     data = message.get("data") or message["android"]["data"]
     for key in keys:
-        if key in data:
+        if key in data and isinstance(token, str) and isinstance(data[key], str):
             return token, data[key]
     raise LookupError(keys)

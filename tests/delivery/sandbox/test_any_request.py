@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from delivery.sandbox.answer import Request
@@ -155,6 +155,10 @@ def test_control_answers_any_request(
     assert answer_control(gateway, request).status in (200, 400, 404, 405)
 
 
+@example(
+    path="/v1/projects/p/messages:send",
+    body=b'{"message":{"token":true,"data":{"message_id":"m"}}}',
+)
 @_FUZZ
 @given(
     path=st.sampled_from(["/3/device/ab", "/v1/projects/p/messages:send", "/"]),
