@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from api.batches import BATCH_LIMIT, FieldProblem
+from api.batches import FieldProblem
 from api.fields import Document
+from api.ingest.item_schemas import MOMENT, closed, request_body, sent_at
 from segments.events.event import NAME_LIMIT, PROPERTIES_LIMIT, PROPERTY_NAME_LIMIT
 
 EVENT: dict[str, Any] = {
@@ -36,7 +37,6 @@ BATCH_ANSWER: dict[str, Any] = {
         },
     ],
 }
-_MOMENT = {"type": "string", "format": "date-time"}
 _ID_SCHEMA = {
     "type": "string",
     "minLength": 1,
@@ -62,69 +62,39 @@ _FIELDS: dict[str, Any] = {
         "maxLength": 200,
         "description": "Instead of `person`: what the app calls somebody who has not signed in.",
     },
-    "at": {**_MOMENT, "description": "When it happened; now when absent."},
+    "at": {**MOMENT, "description": "When it happened; now when absent."},
     "properties": {
         "type": "object",
         "maxProperties": PROPERTIES_LIMIT,
         "propertyNames": {"minLength": 1, "maxLength": PROPERTY_NAME_LIMIT},
     },
 }
-_SENT_AT = {
-    **_MOMENT,
-    "description": "What the sender's clock says as it sends; times are moved by the difference.",
-}
-
-
-def _object(fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": required,
-        "additionalProperties": False,
-    }
+_SENT_AT = sent_at("sender")
 
 
 def _event(fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
     """Return the schema of an event: of somebody known, of somebody anonymous, of a device."""
     whose = ("person", "anonymous_id")
     of_device = {name: one for name, one in fields.items() if name not in whose}
-    named = [_object({**of_device, name: fields[name]}, [*required, name]) for name in whose]
+    named = [closed({**of_device, name: fields[name]}, [*required, name]) for name in whose]
     return {
         "anyOf": [
             *named,
             {
-                **_object(of_device, required),
+                **closed(of_device, required),
                 "description": "Only of a device: it is about whom the device belongs to.",
             },
         ]
     }
 
 
-_BATCH = _object(
-    {
-        "events": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": BATCH_LIMIT,
-            "items": _event(_FIELDS, ["uuid", "name"]),
-        },
-        "sent_at": _SENT_AT,
-    },
-    ["events"],
+REQUEST_BODY = request_body(
+    "events",
+    _event({**_FIELDS, "sent_at": _SENT_AT}, ["name"])["anyOf"],
+    _event(_FIELDS, ["uuid", "name"]),
+    _SENT_AT,
+    (EVENT, SENT_AT),
 )
-_SINGLE = _event({**_FIELDS, "sent_at": _SENT_AT}, ["name"])
-REQUEST_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {"anyOf": [*_SINGLE["anyOf"], _BATCH]},
-            "examples": {
-                "single": {"value": EVENT},
-                "batch": {"value": {"events": [EVENT], "sent_at": SENT_AT}},
-            },
-        }
-    },
-}
 
 
 class EventResult(Document):

@@ -22,9 +22,9 @@ from api.ingest.event_bodies import (
 )
 from api.ingest.event_reader import Faults, Reading, read_event
 from api.ingest.hot_route import HotRoute, admitted
+from api.ingest.item_schemas import item_answers
 from api.ingest.items import answer_items, read_body_of, rejected, stored
 from api.ingest.speaking import speaking_device, take_device
-from api.openapi import answers, problems
 from core.errors import FieldError, InvalidPayloadError
 from segments.events.event import Fate, NewEvent
 
@@ -55,18 +55,7 @@ _Read = list[NewEvent | Faults]
     response_model=EventResult,
     dependencies=[KEY, Depends(take_device)],
     openapi_extra={"requestBody": REQUEST_BODY},
-    responses={
-        **answers(SINGLE_ANSWER, status=201, description="Stored"),
-        200: {
-            **answers({**SINGLE_ANSWER, "status": "duplicate"}, description="Known before")[200],
-            "model": EventResult,
-        },
-        207: {
-            **answers(BATCH_ANSWER, status=207, description="A result for each event")[207],
-            "model": EventBatchResult,
-        },
-        **problems(401, 403, 404, 409),
-    },
+    responses=item_answers(SINGLE_ANSWER, BATCH_ANSWER, (EventResult, EventBatchResult), "event"),
 )
 async def take_events(request: Request) -> Response:
     """Store an event, or up to 1,000: a bad one never fails the others.

@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from api.batches import BATCH_LIMIT, FieldProblem
+from api.batches import FieldProblem
 from api.fields import Document
+from api.ingest.item_schemas import MOMENT, closed, request_body, sent_at
 from delivery.receipts.receipt import Milestone
 
 MILESTONES = tuple(one.value for one in Milestone)
@@ -41,7 +42,6 @@ BATCH_ANSWER: dict[str, Any] = {
         },
     ],
 }
-_MOMENT = {"type": "string", "format": "date-time"}
 _FIELDS: dict[str, Any] = {
     "delivery_id": {
         "type": "string",
@@ -49,50 +49,17 @@ _FIELDS: dict[str, Any] = {
         "description": "The `carillon_message_id` of the push.",
     },
     "milestone": {"type": "string", "enum": list(MILESTONES)},
-    "at": {**_MOMENT, "description": "When that was; now when absent."},
+    "at": {**MOMENT, "description": "When that was; now when absent."},
 }
-_SENT_AT_FIELD = {
-    **_MOMENT,
-    "description": "What the phone's clock says as it sends; times are moved by the difference.",
-}
+_SENT_AT_FIELD = sent_at("phone")
 _REQUIRED = ["delivery_id", "milestone"]
-
-
-def _object(fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
-_BATCH = _object(
-    {
-        "receipts": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": BATCH_LIMIT,
-            "items": _object(_FIELDS, _REQUIRED),
-        },
-        "sent_at": _SENT_AT_FIELD,
-    },
-    ["receipts"],
+REQUEST_BODY = request_body(
+    "receipts",
+    [closed({**_FIELDS, "sent_at": _SENT_AT_FIELD}, _REQUIRED)],
+    closed(_FIELDS, _REQUIRED),
+    _SENT_AT_FIELD,
+    (RECEIPT, _SENT_AT),
 )
-REQUEST_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "anyOf": [_object({**_FIELDS, "sent_at": _SENT_AT_FIELD}, _REQUIRED), _BATCH]
-            },
-            "examples": {
-                "single": {"value": RECEIPT},
-                "batch": {"value": {"receipts": [RECEIPT], "sent_at": _SENT_AT}},
-            },
-        }
-    },
-}
 
 
 class ReceiptResult(Document):

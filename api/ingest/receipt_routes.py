@@ -11,6 +11,7 @@ from api.answers import json_response, to_json
 from api.calls import KEY
 from api.context import Services
 from api.ingest.hot_route import HotRoute, admitted
+from api.ingest.item_schemas import item_answers
 from api.ingest.items import answer_items, read_body_of, rejected, stored
 from api.ingest.receipt_bodies import (
     BATCH_ANSWER,
@@ -22,7 +23,6 @@ from api.ingest.receipt_bodies import (
 from api.ingest.receipt_reader import Faults, Reading, read_receipt
 from api.ingest.receipt_writer import Reported
 from api.ingest.speaking import speaking_device, take_device
-from api.openapi import answers, problems
 from core.errors import FieldError, InvalidPayloadError
 from delivery.deliveries.service import DeliveryNotFoundError
 from delivery.receipts.receipt import Fate, Receipt
@@ -43,18 +43,9 @@ _Read = list[Receipt | Faults]
     response_model=ReceiptResult,
     dependencies=[KEY, Depends(take_device)],
     openapi_extra={"requestBody": REQUEST_BODY},
-    responses={
-        **answers(SINGLE_ANSWER, status=201, description="Stored"),
-        200: {
-            **answers({**SINGLE_ANSWER, "status": "duplicate"}, description="Known before")[200],
-            "model": ReceiptResult,
-        },
-        207: {
-            **answers(BATCH_ANSWER, status=207, description="A result for each receipt")[207],
-            "model": ReceiptBatchResult,
-        },
-        **problems(401, 403, 404, 409),
-    },
+    responses=item_answers(
+        SINGLE_ANSWER, BATCH_ANSWER, (ReceiptResult, ReceiptBatchResult), "receipt"
+    ),
 )
 async def take_receipts(request: Request) -> Response:
     """Store that a push has arrived or was opened, or up to 1,000 of that.
