@@ -1,6 +1,6 @@
 """What a person does in the console, step by step, in a real browser."""
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Place
 
@@ -30,6 +30,8 @@ def calm(page: Page) -> None:
 
 def type_in(page: Page, label: str, text: str) -> None:
     field = page.get_by_label(label, exact=True)
+    # What a rerun replaces stays on the page until the script has ended.
+    expect(field).to_have_count(1)
     field.fill(text)
     field.press("Tab")
     calm(page)

@@ -62,7 +62,9 @@ def test_all_attributes_come_as_one_text_on_request(connection: Connection, app_
 def test_a_value_of_null_is_not_a_missing_one(connection: Connection, app_id: int) -> None:
     service.write(connection, app_id, [PersonChange("ada", {"a": {"b": None}})])
     (person_id,) = find_ids(connection, app_id, ["ada"]).values()
-    connection.exec_driver_sql("UPDATE person SET attributes = '{\"a\": null}'")
+    connection.exec_driver_sql(
+        "UPDATE person SET attributes = '{\"a\": null}' WHERE app_id = %s", (app_id,)
+    )
 
     (row,) = repository.read_facts(driver(connection), app_id, [person_id], ["a", "b"], whole=False)
 
