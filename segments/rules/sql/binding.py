@@ -31,6 +31,12 @@ def texts(values: Sequence[str]) -> ColumnElement[Any]:
     return bound(list(values), ARRAY(sa.Text))
 
 
+def shared_texts(name: str, values: Sequence[str]) -> ColumnElement[Any]:
+    """Return an array of texts that is sent once, however often a statement asks for `name`."""
+    kind = ARRAY(sa.Text)
+    return sa.cast(sa.bindparam(name, list(values), type_=kind), kind)
+
+
 def by_code(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return a text or array that is ordered by code points, wherever the database lives."""
     return sa.collate(sa.type_coerce(column, sa.Text), "C")

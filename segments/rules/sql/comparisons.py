@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import JSONB
 
 from segments.rules.comparing import ORDER, span_of
-from segments.rules.datetexts import DATE_TEXT, LONGEST, PLAIN_DATE_TEXT
+from segments.rules.datetexts import DATE_TEXT, LONGEST, PLAIN_PARTS
 from segments.rules.moments import Clock, Span
 from segments.rules.node import Comparison
 from segments.rules.paths import Path
@@ -27,6 +27,7 @@ from segments.rules.sql.binding import (
     json_value,
     json_values,
     moment,
+    shared_texts,
     text,
     texts,
 )
@@ -80,11 +81,11 @@ def json_holds(test: Comparison, value: Json, clock: Clock) -> Truth:
             return sa.and_(value.is_a("array"), found)
         case "<" | "<=" | ">" | ">=":
             fits = compare(test.operator, value.value, json_value(test.value))
-            return sa.and_(value.is_a("number"), fits)
+            return sa.and_(fits, value.is_a("number"))
         case "before" | "after" | "between":
             return _between_holds(test, value, clock)
         case _:
-            return sa.and_(value.is_a("string"), text_holds(test, value.text))
+            return sa.and_(text_holds(test, value.text), value.is_a("string"))
 
 
 def _scalar_holds(test: Comparison, value: Json) -> Truth:
@@ -163,17 +164,22 @@ def in_span(span: Span, column: Column) -> Truth:
 
 
 def _is_date_text(value: Json) -> Truth:
-    """Tell whether it is a date: cheap checks of most, and the one expression for the others."""
-    day, month, hour = (sa.func.substr(value.text, at, 2) for at in (9, 6, 12))
-    is_plain = sa.and_(
-        by_code(day).between(text("01"), text("28")),
-        by_code(month).between(text("01"), text("12")),
-        by_code(hour) <= text("23"),
-        value.text.op("~", is_comparison=True)(text(PLAIN_DATE_TEXT)),
-    )
+    """Tell whether it is a date: the parts of most are looked up, the others cost the expression.
+
+    What passes is a text: no number, list or object is written like a date. A lookup among many
+    constants is a hash table to PostgreSQL; the expression costs as much as ten.
+    """
+
+    def part(name: str, at: int, *length: int) -> Truth:
+        known = shared_texts(f"plain_{name}", PLAIN_PARTS[name])
+        return sa.func.substr(value.text, at, *length) == sa.any_(known)
+
+    length = sa.func.length(value.text)
+    is_time = sa.and_(part("hour", 11, 4), part("minute", 15, 5), part("end", 20))
+    has_time = sa.case((length == 10, sa.true()), else_=is_time)
+    is_plain = sa.and_(part("year", 1, 4), part("day", 5, 6), has_time)
     is_any = value.text.op("~", is_comparison=True)(text(DATE_TEXT))
-    is_date = sa.or_(is_plain, is_any)
-    return sa.and_(sa.func.length(value.text).between(10, LONGEST), is_date, value.is_a("string"))
+    return sa.and_(length.between(10, LONGEST), sa.or_(is_plain, is_any))
 
 
 def _date_holds(span: Span, value: Json, clock: Clock) -> Truth:
