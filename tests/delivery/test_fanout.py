@@ -39,6 +39,9 @@ SELECT c.credential_id, c.lane, u.device_id, u.person_id
 FROM chunk c, unnest(c.device_ids, c.person_ids) AS u(device_id, person_id)
 WHERE c.app_id = :app_id AND c.message_id = :id ORDER BY 1, 3
 """
+_PARTS = """
+SELECT credential_id, remaining AS size FROM chunk WHERE app_id = :app_id ORDER BY 1, 2
+"""
 _ENDED = """
 SELECT day, device_id, person_id, state, reason, gateway, attempt FROM ledger
 WHERE app_id = :app_id AND message_id = :id ORDER BY device_id, person_id
@@ -138,7 +141,7 @@ def test_a_wide_cut_writes_what_a_small_one_does(connection: Connection, seed: i
 
     assert written[0] == written[1]
     assert sum(world.expected().values()) == written[1][-1]
-    parts = rows(connection, "SELECT credential_id, remaining AS size FROM chunk ORDER BY 1, 2")
+    parts = rows(connection, _PARTS, app_id=world.app_id)
     scarce = Counter(row.credential_id for row in parts if row.size < 3)
     assert all(row.size <= 3 for row in parts)
     assert all(count <= 2 for count in scarce.values())

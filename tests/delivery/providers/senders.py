@@ -40,7 +40,7 @@ class Sender:
         return encoded
 
     def start(
-        self, tokens: Sequence[str], seconds: float = 10.0, **changes: Any
+        self, tokens: Sequence[str], seconds: float = 60.0, **changes: Any
     ) -> list[tuple[str, Outcome]]:
         """Start sending; the list fills while somebody pumps."""
         gathered: list[tuple[str, Outcome]] = []
@@ -48,7 +48,7 @@ class Sender:
         self.provider.send(pushes, seconds, lambda one, got: gathered.append((one.push.token, got)))
         return gathered
 
-    def send(self, tokens: Sequence[str], seconds: float = 10.0, **changes: Any) -> list[Outcome]:
+    def send(self, tokens: Sequence[str], seconds: float = 60.0, **changes: Any) -> list[Outcome]:
         """Send and wait; return the outcomes in the order of the tokens."""
         gathered = self.start(tokens, seconds, **changes)
         drain(self.transport)
@@ -56,7 +56,7 @@ class Sender:
         by_token = dict(gathered)
         return [by_token[token] for token in tokens]
 
-    def send_one(self, outcome: str = "accepted", seconds: float = 10.0, **changes: Any) -> Outcome:
+    def send_one(self, outcome: str = "accepted", seconds: float = 60.0, **changes: Any) -> Outcome:
         """Send one push to a token that chooses an outcome."""
         return self.send([self.mint(outcome, 1)], seconds, **changes)[0]
 
