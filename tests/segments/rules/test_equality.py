@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, currently_in_test_context, given, note, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -44,7 +46,7 @@ def _check(engine: Engine, people: Sequence[Somebody], rules: Sequence[Node], cl
             wanted = sorted(ids[one.external_id] for one in facts if evaluate(rule, one, clock))
             for one in facts:
                 if (ids[one.external_id] in found) is not (ids[one.external_id] in wanted):
-                    note(f"{rule}\nin SQL: {ids[one.external_id] in found}, {one}")
+                    _tell(f"{rule}\nin SQL: {ids[one.external_id] in found}, {one}")
             assert found == wanted
             read = read_facts(connection, rule, scope, list(ids.values()))
             assert sorted(key for key, one in read.items() if evaluate(rule, one, clock)) == wanted
@@ -55,6 +57,10 @@ def _check(engine: Engine, people: Sequence[Somebody], rules: Sequence[Node], cl
                 evaluate(rule, one, clock) for one in facts
             ]
         transaction.rollback()
+
+
+def _tell(words: str) -> None:
+    (note if currently_in_test_context() else print)(words)
 
 
 def _resolved(document: Any, inner: Sequence[Any]) -> Node:
@@ -86,6 +92,51 @@ def test_sql_and_evaluation_find_the_same_people_at_length(
     rules_engine: Engine, people: Any, documents: Any, inner: Any, clock: Clock
 ) -> None:
     _check(rules_engine, people, [_resolved(one, inner) for one in documents], clock)
+
+
+# Values and texts that read like them, and what sorts next to them in a jsonb column.
+_ALIKE: tuple[Any, ...] = (
+    *(1, "1", Decimal("1.50"), "1.50", 0, -1, True, "true", False, "false", None, "null"),
+    *([], "[]", [1], "[1]", ["gold"], '["gold"]', {}, "{}", {"d": 1}, '{"d": 1}', [[]]),
+    *("gold", '"gold"', "Gold", "", " ", "A", "-", "NaN", "[" * 900, "2026-03-29"),
+)
+_ALIKE_TEXTS = [one for one in _ALIKE if isinstance(one, str)]
+_ALIKE_NUMBERS = [1, 0, -1, 1.5, 2]
+_CLOCK = Clock(datetime(2026, 3, 29, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("operators", "values"),
+    [
+        (["equals", "not_equals"], [*_ALIKE_TEXTS, *_ALIKE_NUMBERS, True, False]),
+        (["in"], [[1, "gold"], [True, "gold"], _ALIKE_TEXTS, *([one] for one in _ALIKE_TEXTS)]),
+        (["<", "<=", ">", ">="], _ALIKE_NUMBERS),
+        (["contains", "starts_with"], [one for one in _ALIKE_TEXTS if one]),
+    ],
+)
+def test_what_reads_alike_is_told_apart(
+    rules_engine: Engine, operators: Sequence[str], values: Sequence[Any]
+) -> None:
+    documents = [
+        {"type": "attribute", "name": name, "operator": operator, "value": value}
+        for name in ("a", "deep.a")
+        for operator in operators
+        for value in values
+    ]
+    _check(rules_engine, _alike_people(), [parse_rule(one) for one in documents], _CLOCK)
+
+
+@pytest.mark.parametrize("operator", ["exists", "missing"])
+def test_null_is_missing_and_all_else_is_there(rules_engine: Engine, operator: str) -> None:
+    documents = [
+        {"type": "attribute", "name": name, "operator": operator}
+        for name in ("a", "deep.a", "deep.a.d", "a.d", "b")
+    ]
+    _check(rules_engine, _alike_people(), [parse_rule(one) for one in documents], _CLOCK)
+
+
+def _alike_people() -> list[Somebody]:
+    return [Somebody({"a": one, "deep": {"a": one}}, _CLOCK.now) for one in _ALIKE]
 
 
 @pytest.mark.parametrize("name", LEAVES)
