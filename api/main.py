@@ -42,6 +42,7 @@ from api import (
 from api.context import Services, close_services, open_services
 from api.docs_pages import add_docs_pages
 from api.edge import Edge
+from api.garbage import settle
 from api.gzip_answers import Packing
 from api.imports import routes as imports
 from api.ingest import device_routes, event_routes, receipt_routes
@@ -106,7 +107,9 @@ def create_app() -> FastAPI:
     """Return the application of this process, from the settings of its environment."""
     settings = read_settings()
     configure_logging(settings.log_level)
-    return build_app(open_services(settings))
+    app = build_app(open_services(settings))
+    settle()
+    return app
 
 
 def build_app(services: Services) -> FastAPI:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from api.duties import Duties
+from api.garbage import settle
 from api.probing import ProbeDuty, prober_of
 from core.database import open_engine
 from core.queue import Nudger, create_queue
@@ -65,6 +66,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     scheduler = build_scheduler(duties, probes)
+    settle()
     scheduler.start()
     scheduler.add_job(duties.keep_house)
     log_event(_LOGGER, "scheduler.started")

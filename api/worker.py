@@ -19,6 +19,7 @@ from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import Engine as Database
 
 from api.duties import Duties, guard_rules
+from api.garbage import settle
 from api.imports.duty import ImportDuty
 from api.nudge_consumer import NudgeConsumer
 from campaigns.preparer import TemplatePreparer
@@ -191,6 +192,7 @@ def main() -> None:
     setup_logging.connect(_keep_our_logs)
     # Until Celery listens for it: work begins before that.
     signal.signal(signal.SIGTERM, _leave)
+    settle()
     try:
         for runner in runners:
             runner.start()
