@@ -2,9 +2,10 @@
 
 import gc
 
-# Many objects live as long as a request or a window, and few of them in cycles: looked through
-# seldom, most of them are gone by then.
-_THRESHOLDS = (10_000, 20, 20)
+# Many objects live as long as a request or a window, and few of them in cycles: most are gone when
+# the young are looked through a little later. How often the others are is as Python has it, since
+# what cycles hold is kept until then.
+_THRESHOLDS = (2_000, 10, 10)
 
 
 def settle() -> None:

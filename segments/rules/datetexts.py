@@ -21,8 +21,8 @@ _OFFSET = "(?:[Zz]|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 # Read by PostgreSQL and by Python.
 DATE_TEXT: Final = f"^{_DAY}(?:[Tt ]{_TIME}{_OFFSET})?$"
 # The parts of most dates, by membership of which they are seen at a fraction of what the expression
-# costs: a year, a day of it in any year, the hour, its minute and second, and what ends a time.
-# What has another part, such as the 29th of February or an offset, is left to the expression.
+# costs: a year, a day of it in any year, hour, minute and second, three digits of a fraction, and
+# what ends a time. What has another part, such as the 29th of February or an offset, is left to it.
 PLAIN_PARTS: Final[Mapping[str, Sequence[str]]] = {
     "year": [str(year) for year in range(1900, 2101)],
     "day": [
@@ -30,9 +30,10 @@ PLAIN_PARTS: Final[Mapping[str, Sequence[str]]] = {
         for month in range(1, 13)
         for day in range(1, monthrange(1, month)[1] + 1)
     ],
-    "hour": [f"{mark}{hour:02}:" for mark in "Tt " for hour in range(24)],
-    "minute": [f"{minute:02}:{second:02}" for minute in range(60) for second in range(60)],
-    "end": ["Z", "z", *(f".{thousandth:03}Z" for thousandth in range(1000))],
+    "hour": [f"{mark}{hour:02}" for mark in "Tt " for hour in range(24)],
+    "sixtieth": [f":{sixtieth:02}" for sixtieth in range(60)],
+    "fraction": [f".{thousandth:03}" for thousandth in range(1000)],
+    "end": ["Z", "z", *(f"{millionth:03}Z" for millionth in range(1000))],
 }
 # Longer texts are none.
 LONGEST: Final = 35

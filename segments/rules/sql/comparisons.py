@@ -115,7 +115,8 @@ def _order_holds(test: Comparison, value: Json) -> Truth:
 def _is_text_alone(wanted: Any) -> bool:
     """Tell whether it is a text that no other value reads like: those of others are JSON.
 
-    Then texts are compared, which cost a third of values.
+    Then texts are compared, which cost a third of values. What is JSON is read without fault: a
+    whole number would have to have more digits than a text of a rule may have to be refused.
     """
     if not isinstance(wanted, str):
         return False
@@ -194,20 +195,30 @@ def in_span(span: Span, column: Column) -> Truth:
 def _is_date_text(value: Json) -> Truth:
     """Tell whether it is a date: the parts of most are looked up, the others cost the expression.
 
-    What passes is a text: no number, list or object is written like a date. A lookup among many
-    constants is a hash table to PostgreSQL; the expression costs as much as ten.
+    What passes is a text: no number, list or object is written like a date.
+    """
+    length = sa.func.length(value.text)
+    is_any = value.text.op("~", is_comparison=True)(text(DATE_TEXT))
+    return sa.and_(length.between(10, LONGEST), sa.or_(is_plain_date(value.text), is_any))
+
+
+def is_plain_date(column: Column) -> Truth:
+    """Tell whether a text is a date of `PLAIN_PARTS`, with up to six digits of a second.
+
+    A lookup among constants is a hash table to PostgreSQL, but only where a statement is planned
+    for its own values: with a generic plan each part would be searched for from the first to the
+    last (see `repository.PLANNING`).
     """
 
     def part(name: str, at: int, *length: int) -> Truth:
         known = shared_texts(f"plain_{name}", PLAIN_PARTS[name])
-        return sa.func.substr(value.text, at, *length) == sa.any_(known)
+        return sa.func.substr(column, at, *length) == sa.any_(known)
 
-    length = sa.func.length(value.text)
-    is_time = sa.and_(part("hour", 11, 4), part("minute", 15, 5), part("end", 20))
-    has_time = sa.case((length == 10, sa.true()), else_=is_time)
-    is_plain = sa.and_(part("year", 1, 4), part("day", 5, 6), has_time)
-    is_any = value.text.op("~", is_comparison=True)(text(DATE_TEXT))
-    return sa.and_(length.between(10, LONGEST), sa.or_(is_plain, is_any))
+    clock = (part("hour", 11, 3), part("sixtieth", 14, 3), part("sixtieth", 17, 3))
+    has_fraction = sa.and_(part("fraction", 20, 4), part("end", 24))
+    rest = sa.or_(sa.func.substr(column, 20) == sa.any_(texts(("Z", "z"))), has_fraction)
+    has_time = sa.case((sa.func.length(column) == 10, sa.true()), else_=sa.and_(*clock, rest))
+    return sa.and_(part("year", 1, 4), part("day", 5, 6), has_time)
 
 
 def _date_holds(span: Span, value: Json, clock: Clock) -> Truth:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segments.rules.datetexts import PLAIN_PARTS, is_date_text, text_ticks, ticks
+from segments.rules.datetexts import is_date_text, text_ticks, ticks
 from segments.rules.moments import Clock, Span, Window, parse_length, parse_moment
 from segments.rules.zones import (
     days_elsewhere,
@@ -150,13 +150,3 @@ def test_times_are_counted_as_python_does(naive: datetime) -> None:
     assert is_date_text(text)
     assert text_ticks(text) == ticks(moment)
     assert text_ticks(text.replace("+00:00", "-05:30")) - ticks(moment) == 19_800_000_000
-
-
-@pytest.mark.parametrize("name", PLAIN_PARTS)
-def test_what_is_looked_up_passes_the_expression(name: str) -> None:
-    for part in PLAIN_PARTS[name]:
-        year, day, *time = (
-            part if name == other else parts[-1] for other, parts in PLAIN_PARTS.items()
-        )
-        assert is_date_text(year + day)
-        assert is_date_text("".join([year, day, *time]))
