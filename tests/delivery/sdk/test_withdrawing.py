@@ -1,5 +1,6 @@
 """What the transport on the SDKs takes back, and what it does not."""
 
+import gc
 import socket
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from tests.delivery.tls.servers import listening, silent
 each_client = pytest.mark.parametrize("make", MAKERS)
 
 
+# asyncio closes no transport whose TLS handshake is taken back at the wrong moment.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @each_client
 @pytest.mark.parametrize("is_dialing", [True, False])
 def test_what_waits_for_a_connection_is_taken_back(
@@ -41,6 +44,8 @@ def test_what_waits_for_a_connection_is_taken_back(
 
     assert [type(one) for one in results] == [NotProcessed] * 5
     assert {one.fault for one in results if isinstance(one, NotProcessed)} == {"withdrawn"}
+    # What was left open is found now, and not in another test.
+    gc.collect()
 
 
 @each_client
