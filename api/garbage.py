@@ -3,8 +3,8 @@
 import gc
 
 # Many objects live as long as a request or a window, and few of them in cycles: most are gone when
-# the young are looked through a little later. How often the others are is as Python has it, since
-# what cycles hold is kept until then.
+# the young are looked through a little later. The others follow in the ratios of Python itself,
+# since what cycles hold is kept until then.
 _THRESHOLDS = (2_000, 10, 10)
 
 

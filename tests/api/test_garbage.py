@@ -44,7 +44,7 @@ from api.main import create_app
 young, *others = gc.get_threshold()
 app = create_app()
 assert gc.get_freeze_count() > 50_000
-# What cycles hold is kept no longer than in any Python.
+# What old cycles hold is let go as soon, counted in collections of the young.
 assert gc.get_threshold()[1:] == tuple(others)
 assert gc.get_threshold()[0] > young
 """
