@@ -20,6 +20,7 @@ _LOGGER = logging.getLogger(__name__)
 # Whoever takes nothing for so long has stopped.
 _STILL_SECONDS = 60.0
 _CANCEL_SECONDS = 5.0
+_ASK_AGAIN_SECONDS = 0.2
 
 
 class Leaving:
@@ -35,14 +36,24 @@ class Leaving:
         return self._has_left
 
     def set(self) -> None:
-        """Note that it has; returns when the statement under way was asked to end."""
+        """Note that it has; returns when no statement is under way any more.
+
+        What asks a statement to end can arrive just before it begins, and has no effect then. So
+        it is asked until it has ended.
+        """
+        self._has_left = True
+        while self._ask_to_end():
+            time.sleep(_ASK_AGAIN_SECONDS)
+
+    def _ask_to_end(self) -> bool:
+        """Ask the statement under way to end; return whether there may be one."""
         with self._lock:
-            self._has_left = True
             if self._connection is None:
-                return
+                return False
             driver: Any = self._connection.connection.driver_connection
             with contextlib.suppress(psycopg.Error):
                 driver.cancel_safe(timeout=_CANCEL_SECONDS)
+            return True
 
     @contextlib.contextmanager
     def cancelling(self, connection: Connection) -> Iterator[None]:

@@ -15,7 +15,7 @@ from api.services.pair import EmbeddedOptions, Pair, Urls, embedded_pair
 from bench.own.packages import MissingError
 from core.database import open_engine
 from tests.databases import cloned, ensure_template
-from tests.external.scheduling import OwnServersTogether
+from tests.scheduling import PATIENCE_SECONDS, CrowdsOneByOne, OwnServersTogether, is_crowd
 from tests.servers import SERVERS, Servers
 
 # How long an example takes says nothing on a busy machine.
@@ -46,8 +46,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OwnServersTogether | None:
-    return OwnServersTogether(config, log) if config.stash[SERVERS].mode else None
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer
+) -> CrowdsOneByOne | OwnServersTogether:
+    return (OwnServersTogether if config.stash[SERVERS].mode else CrowdsOneByOne)(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -56,6 +58,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_crowd(item.nodeid) and not item.get_closest_marker("timeout"):
+            # Whatever starts many processes is slow on a slow machine, not wrong.
+            item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS))
     is_external = config.stash[SERVERS].mode is not None
     left_out = [
         item
@@ -109,10 +115,23 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def empty_engine(urls: Urls, template: str) -> Iterator[Engine]:
+    """An engine on a database of this worker in which nobody ever commits."""
+    with cloned(urls.database_url, template) as url:
+        engine = open_engine(url, pool_size=1)
+        yield engine
+        engine.dispose()
+
+
 @pytest.fixture
-def connection(engine: Engine) -> Iterator[Connection]:
-    """A connection whose work is rolled back after the test."""
-    with engine.connect() as connection, connection.begin() as transaction:
+def connection(empty_engine: Engine) -> Iterator[Connection]:
+    """A connection to an empty database, whose work is rolled back after the test.
+
+    It is not the database of `engine`: what tests before this one have committed there must not be
+    seen by one that looks at the work of all apps.
+    """
+    with empty_engine.connect() as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
 

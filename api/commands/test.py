@@ -11,8 +11,8 @@ from api.commands.child import run_to_the_end
 from api.services.trial import trial_pair
 
 _ROOT = Path(__file__).resolve().parents[2]
-# On two cores a third process only waits; stealing work evens out slow files.
-_DEFAULTS = ("-n", "2", "--dist", "worksteal")
+# On two cores a third process only waits.
+_DEFAULTS = ("-n", "2")
 _GIVEN = ("CARILLON_TEST_DATABASE_URL", "CARILLON_TEST_REDIS_URL")
 _EXTERNAL = "CARILLON_TEST_EXTERNAL"
 

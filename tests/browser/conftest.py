@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("there is no Chromium: apt-get install --yes chromium")
     # A machine with other work is slow, not wrong.
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         # Its own sandbox needs rights that containers do not give; it only meets our pages.
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -93,6 +93,6 @@ def _running(platform: Platform, sandbox: Sandbox) -> Iterator[Place]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh tab of a laptop."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     yield page
     page.close()

@@ -1,9 +1,13 @@
 """What a person does in the console, step by step, in a real browser."""
 
-from playwright.sync_api import Page, expect
+import time
+
+from playwright.sync_api import Error, Page, expect
 
 from tests.browser.conftest import Place
 
+_PATIENCE_SECONDS = 60
+_TRY_MILLISECONDS = 5_000
 PAGES = ("Overview", "Segments", "Compose", "Messages", "Look up", "Apps and keys")
 
 
@@ -29,9 +33,22 @@ def calm(page: Page) -> None:
 
 
 def type_in(page: Page, label: str, text: str) -> None:
+    """Type into a field and leave it; again when a rerun has replaced it meanwhile.
+
+    What a rerun replaces stays on the page, twice or with what it held before, until its script has
+    ended, and a rerun may begin a moment after the page was calm.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     field = page.get_by_label(label, exact=True)
-    # What a rerun replaces stays on the page until the script has ended.
-    expect(field).to_have_count(1)
-    field.fill(text)
-    field.press("Tab")
-    calm(page)
+    while True:
+        try:
+            expect(field).to_have_count(1)
+            field.fill(text, timeout=_TRY_MILLISECONDS)
+            field.press("Tab", timeout=_TRY_MILLISECONDS)
+            calm(page)
+            expect(field).to_have_value(text, timeout=_TRY_MILLISECONDS)
+        except (Error, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return

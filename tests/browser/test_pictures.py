@@ -100,7 +100,7 @@ def opened(browser: Browser, place: Place) -> Iterator[Callable[[str, str], Page
                 timezone_id="UTC",
             )
             stack.callback(page.close)
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(60_000)
             sign_in(page, place)
             return page
 

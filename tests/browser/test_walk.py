@@ -57,7 +57,7 @@ def watch_a_campaign_finish(page: Page, place: Place) -> None:
     send_to_everybody(page, "Points for everybody")
 
     done = f"It is finished: {EVERYBODY} of {EVERYBODY} recipients have ended."
-    expect(page.get_by_text(done)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(done)).to_be_visible(timeout=120_000)
     assert len(place.client.messages()) == before + 1
     expect(page.get_by_text("The app was removed from this device").first).to_be_visible()
 
@@ -128,7 +128,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(
         viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark"
     )
     try:
-        phone.set_default_timeout(20_000)
+        phone.set_default_timeout(60_000)
         sign_in(phone, place)
         for name in PAGES:
             go(phone, name)

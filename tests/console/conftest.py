@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.console.live import serve_api
-from tests.console.pages import open_console, sign_in
+from tests.console.pages import open_console, surely_sign_in
 from tests.console.small_api import SmallApi, serve_small_api
 from tests.e2e.conftest import scene
 from tests.e2e.scene import Scene
@@ -25,4 +25,4 @@ def small_api() -> Iterator[SmallApi]:
 def console(scene: Scene) -> Iterator[AppTest]:
     """The console of the scene's API, signed in."""
     with serve_api(scene.settings) as url, open_console(url) as page:
-        yield sign_in(page, scene.key)
+        yield surely_sign_in(page, scene.key)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
+import httpx
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -31,7 +32,10 @@ def serve_api(settings: Settings) -> Iterator[str]:
     thread.start()
     try:
         wait_until(lambda: answers_http(port, "/healthz"), 20, "the API answers")
-        yield f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        # The first request that needs the database may take longer than the console waits.
+        httpx.get(f"{url}/v1/apps", headers={"Authorization": "Bearer nobody"}, timeout=60)
+        yield url
     finally:
         loop.call_soon_threadsafe(server.stop)
         thread.join()

@@ -10,6 +10,8 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from console import session
+from console.errors import ApiAwayError, ApiSlowError, in_words
+from tests.deadlines import wait_until
 
 _APP = Path(__file__).resolve().parents[2] / "console" / "app.py"
 _LIMIT_SECONDS = 30
@@ -31,6 +33,19 @@ def sign_in(page: AppTest, key: str, app_id: str = "") -> AppTest:
     by_label(page.text_input, "Admin key").input(key)
     by_label(page.text_input, "App id").input(app_id)
     return press(page, "Sign in")
+
+
+def surely_sign_in(page: AppTest, key: str) -> AppTest:
+    """Sign in; an API that has just begun may take longer than the console waits for it."""
+
+    def is_signed_in() -> bool:
+        sign_in(page, key)
+        refused = set(errors(page)) - {in_words(ApiSlowError()), in_words(ApiAwayError())}
+        assert not refused
+        return not any(one.label == "Admin key" for one in page.text_input)
+
+    wait_until(is_signed_in, 60, "the console signs in")
+    return page
 
 
 def go(page: AppTest, name: str, **query: str) -> AppTest:
