@@ -15,6 +15,7 @@ from api.services.pair import EmbeddedOptions, Pair, Urls, embedded_pair
 from bench.own.packages import MissingError
 from core.database import open_engine
 from tests.databases import cloned, ensure_template
+from tests.deadlines import be_exact
 from tests.scheduling import PATIENCE_SECONDS, CrowdsOneByOne, OwnServersTogether, is_crowd
 from tests.servers import SERVERS, Servers
 
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # The settings of whoever runs the tests must not decide their outcome.
         if not name.startswith("CARILLON_TEST_"):
             del os.environ[name]
+    if config.getoption("--long"):
+        be_exact()
     servers = config.stash[SERVERS] = Servers()
     if config.getoption("tx", None) or servers.mode:
         # Workers inherit the environment: the servers must run before they start.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.stage import Stage
-from tests.deadlines import note, wait_until
+from tests.deadlines import note, wait_until, within
 
 _DEVICES = 600
 _PACED = 300
@@ -49,8 +49,8 @@ def test_pause_resume_and_cancel(stage: Stage, rate: float | None) -> None:
     books = stage.wait_end(message_id)
 
     note(f"last push {paused_after:.2f} s after pause, {cancelled_after:.2f} s after cancel")
-    assert paused_after < 1.0
-    assert cancelled_after < 1.0
+    assert paused_after < within(1.0)
+    assert cancelled_after < within(1.0)
     assert [one["reason"] for one in paused["waiting"]] == ["message_paused"]
     assert paused["counts"]["accepted"] == reached
     assert again.status_code == 409
@@ -71,7 +71,7 @@ def test_a_cancel_reaches_what_waits_for_a_slow_gateway(stage: Stage) -> None:
     books = stage.wait_end(message_id)
 
     note(f"last push {cancelled_after:.2f} s after cancel")
-    assert cancelled_after < 1.0
+    assert cancelled_after < within(1.0)
     check_counts(books.message, books.gateways.total())
 
 

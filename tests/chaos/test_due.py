@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.chaos.stage import Stage
-from tests.deadlines import note, wait_until
+from tests.deadlines import note, wait_until, within
 
-_SECONDS = 2.0
+_SECONDS = within(2.0)
 
 
 def moment(text: Any) -> datetime:

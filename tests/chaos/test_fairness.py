@@ -13,7 +13,7 @@ from core.ids import delivery_id
 from delivery.sandbox.credentials import make_service_account
 from delivery.sandbox.tokens import fcm_token
 from tests.chaos.stage import Stage
-from tests.deadlines import note, wait_until
+from tests.deadlines import note, wait_until, within
 
 # As shipped, but for the lease.
 _WIDE = {"in_doubt_limit": 2_000, "window_size": 500, "lease_seconds": 20}
@@ -116,8 +116,8 @@ def test_each_gets_its_share_and_none_parks_a_worker(stage: Stage) -> None:
     own = _OWN_QUOTA - _SLOW - len(crawling) * _CRAWLING - len(latencies) / seconds
     assert 0.8 * own <= rates["big"] <= 1.1 * _OWN_QUOTA
     assert 0.8 * _OTHER_QUOTA <= rates["other"] <= 1.1 * _OTHER_QUOTA
-    assert statistics.median(latencies) < 1.0
-    assert max(latencies) < 3.0
+    assert statistics.median(latencies) < within(1.0)
+    assert max(latencies) < within(3.0)
     # Crawling ones crawl on beside them.
     for message_id in crawling:
         assert 1 <= stage.scene.read(message_id)["counts"]["accepted"] <= 1 + 0.1 * 60
@@ -168,4 +168,4 @@ def test_a_new_rate_acts_within_a_second_however_slow_the_old_one_was(stage: Sta
     took = time.monotonic() - changed_at
     note(f"the new rate acted after {began:.2f} s; all were out after {took:.2f} s")
     assert answer.status_code == 200
-    assert began < 1.0
+    assert began < within(1.0)

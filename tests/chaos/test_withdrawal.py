@@ -23,12 +23,12 @@ from delivery.sandbox.credentials import (
     service_account_half,
 )
 from tests.chaos.stage import Stage, open_stage
-from tests.deadlines import note, wait_until
+from tests.deadlines import note, wait_until, within
 from tests.fixtures.sandbox import PROJECT, TOPIC, Sandbox, trust
 
 _DEVICES = 600
 _IPHONES = _DEVICES // 3
-_LIMIT_SECONDS = 1.0
+_LIMIT_SECONDS = within(1.0)
 # Requests may wait for twenty seconds, and tokens that nobody has seen yet go out at once.
 _PATIENT = {
     "in_doubt_limit": 2_000,
