@@ -121,6 +121,7 @@ class Engine:
     def close(self) -> None:
         """Close the connections to gateways and to the pacer; nothing may run any more."""
         self._openings.close()
+        self._tokens.tell(self._recorder.aside, at_once=True)
         self._recorder.close()
         self._transport.close()
 

@@ -56,14 +56,14 @@ class TokenWatch:
         telling = self._telling.get(_key(chunk))
         return telling is not None and not telling.done() and self.is_failing(chunk)
 
-    def tell(self, aside: Aside) -> None:
-        """Let others know what they shall; mostly nothing."""
+    def tell(self, aside: Aside, *, at_once: bool = False) -> None:
+        """Let others know what they shall; mostly nothing. `at_once` when no later call follows."""
         now = steady_seconds()
         for key, tally in list(self._tallies.items()):
             if tally.is_empty(now):
                 del self._tallies[key]
                 self._telling.pop(key, None)
-            elif seen := tally.take_report(now):
+            elif seen := tally.take_report(now, at_once=at_once):
                 report = Report(*key, seen, tally.is_failing(now))
                 self._telling[key] = aside(self._report, report)
 

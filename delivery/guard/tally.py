@@ -51,7 +51,7 @@ class Tally:
         self._rules = rules
         self._seconds: deque[_Second] = deque()
         # What is in all of them; asked for at every turn of the engine.
-        self._answers = self._refused = self._unreported = 0
+        self._answers = self._refused = self._untold = 0
         self._reported_at = 0.0
         self.is_watched = False  # somebody wants to know what comes, refusals or not
         self.rests = False  # somebody answers for what the gateway says
@@ -67,7 +67,7 @@ class Tally:
         last.refused += refused
         self._answers += answers
         self._refused += refused
-        self._unreported += refused
+        self._untold += answers
 
     def allowed(self, now: float) -> int:
         """Return how many pushes may be on their way."""
@@ -94,14 +94,19 @@ class Tally:
         self._forget(now)
         return not self._seconds
 
-    def take_report(self, now: float) -> Sequence[Seen]:
-        """Return what others shall know and do not yet; mostly nothing."""
-        if not (self._unreported or self.is_watched):
-            return ()
-        if now < self._reported_at + _REPORT_SECONDS and not self.is_failing(now):
-            return ()
+    def take_report(self, now: float, *, at_once: bool = False) -> Sequence[Seen]:
+        """Return what others shall know and do not yet; mostly nothing.
+
+        What comes after a refusal is told as well: it may be what shows that the credential is good
+        and the token bad. `at_once` does not wait for a second to pass, as there will be no later.
+        """
         self._forget(now)
-        self._reported_at, self._unreported = now, 0
+        if not (self._untold and (self._refused or self.is_watched)):
+            return ()
+        is_due = at_once or now >= self._reported_at + _REPORT_SECONDS
+        if not (is_due or self.is_failing(now)):
+            return ()
+        self._reported_at, self._untold = now, 0
         return [_report(one, now) for one in self._seconds if one.answers > one.reported]
 
     def _lately(self, now: float) -> Span:
@@ -118,7 +123,7 @@ class Tally:
             old = self._seconds.popleft()
             self._answers -= old.answers
             self._refused -= old.refused
-            self._unreported -= old.refused - old.reported_refused
+            self._untold -= old.answers - old.reported
 
 
 def _report(one: _Second, now: float) -> Seen:

@@ -63,7 +63,7 @@ def watch_a_campaign_finish(page: Page, place: Place) -> None:
 
 
 def cancel_another_half_way(page: Page, place: Place) -> None:
-    send_to_everybody(page, "A mistake", rate="200")
+    send_to_everybody(page, "A mistake", rate="200.00")
     message = place.client.messages()[0]
     go(page, "Overview")
     cancel = page.get_by_role("button", name="Cancel")

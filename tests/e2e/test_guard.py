@@ -87,6 +87,15 @@ def test_a_suspect_is_retired_once_others_got_through(scene: Scene) -> None:
     assert [(one["reason"], one["tokens"]) for one in after["dead"]] == [("bad_device_token", 10)]
 
 
+def test_a_worker_that_ends_has_told_all_that_came_after_the_first_refusal(scene: Scene) -> None:
+    send_to_fleet(scene, 1)
+
+    scene.work("campaign")
+
+    told = scene.scalar("SELECT sum(answers) || ' and ' || sum(refused) FROM token_answer")
+    assert told == f"{_FLEET} and 1"
+
+
 def test_a_trusted_gateway_makes_each_token_suspect_by_itself(scene: Scene) -> None:
     message_id = send_to_fleet(scene, _FLEET)
     scene.work("campaign")

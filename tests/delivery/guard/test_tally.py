@@ -94,6 +94,27 @@ def test_reports_of_a_healthy_fleet_come_once_a_second() -> None:
     assert list(tally.take_report(NOW + 1.0)) == [Seen(1.0, 500, 2)]
 
 
+def test_what_is_good_after_a_refusal_is_reported_too_while_the_guard_looks_back() -> None:
+    tally = tally_of((NOW, 20, 2))
+    tally.take_report(NOW)
+    tally.note(NOW + 0.5, 500, 0)
+    soon, next_second = tally.take_report(NOW + 0.5), list(tally.take_report(NOW + 1.0))
+    tally.note(NOW + 1_000, 500, 0)
+
+    assert soon == ()
+    assert next_second == [Seen(1.0, 500, 0)]
+    assert list(tally.take_report(NOW + 1_001)) == []
+
+
+def test_who_ends_reports_without_waiting_for_the_second() -> None:
+    tally = tally_of((NOW, 20, 2))
+    tally.take_report(NOW)
+    tally.note(NOW + 0.5, 500, 0)
+
+    assert list(tally.take_report(NOW + 0.5, at_once=True)) == [Seen(0.5, 500, 0)]
+    assert list(tally.take_report(NOW + 0.5, at_once=True)) == []
+
+
 def test_reports_of_a_failing_one_come_at_once() -> None:
     tally = tally_of((NOW, 50, 50))
     tally.take_report(NOW)
