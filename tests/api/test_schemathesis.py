@@ -174,8 +174,8 @@ def _visit(schema: schemathesis.BaseSchema, label: str, village: Village, effort
 def test_a_door_keeps_what_its_description_says(
     schema: schemathesis.BaseSchema, village: Village, label: str
 ) -> None:
-    many = Effort(edges=12, valid=12, invalid=4)
-    few = Effort(edges=12, valid=6, invalid=4, good=5)
+    many = Effort(edges=10, valid=10, invalid=4, good=8)
+    few = Effort(edges=8, valid=3, invalid=2, good=2)
     _visit(schema, label, village, few if label in _WITH_RULES else many)
 
 
