@@ -60,7 +60,7 @@ def test_no_orphan_is_left_by_the_start_after_a_kill(state: Path) -> None:
     assert all(server.is_running() for server in held.servers)
 
     with embedded_pair(EmbeddedOptions(state, durable=False)) as pair:
-        alive = wait_gone(held.servers, 10)
+        alive = wait_gone(held.servers, 30)
         engine = create_engine(pair.database_url, poolclass=NullPool)
         with engine.connect() as connection:
             answer = connection.scalar(text("SELECT answer FROM proof"))
@@ -78,7 +78,7 @@ def test_forks_whose_own_parent_was_killed_are_swept_too(state: Path) -> None:
     parent.kill()
 
     with embedded_pair(EmbeddedOptions(state, durable=False, fresh=True)):
-        alive = wait_gone([fork], 10)
+        alive = wait_gone([fork], 30)
 
     assert alive == []
 
@@ -91,6 +91,6 @@ def test_a_request_to_stop_stops_everything(state: Path, number: signal.Signals)
     code = held.process.wait(timeout=30)
 
     assert code != 0
-    assert wait_gone(held.servers, 5) == []
+    assert wait_gone(held.servers, 30) == []
     assert not held.sockets.exists()
     assert (state / "lock").read_text() == ""

@@ -13,6 +13,7 @@ from delivery.providers.certificate import unpack
 from delivery.providers.certificate_trial import try_open
 from delivery.providers.checks import check_p12
 from delivery.providers.pkcs12_rounds import LIMIT, TooManyRoundsError, check_rounds
+from tests.deadlines import within
 from tests.delivery.providers.pkcs12_files import (
     PASSWORD,
     check_of,
@@ -42,7 +43,7 @@ def test_a_file_of_many_rounds_is_refused_at_once_and_in_words(scheme: pkcs12.PB
     with pytest.raises(InvalidPayloadError) as error:
         check_p12(file, PASSWORD)
 
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < within(0.2)
     assert [field.pointer for field in error.value.fields] == ["/p12"]
     assert "8,388,607 rounds" in error.value.fields[0].message
 
@@ -53,7 +54,7 @@ def test_workers_refuse_a_stored_file_of_many_rounds() -> None:
     with pytest.raises(TooManyRoundsError):
         unpack(make_huge_file(), PASSWORD)
 
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < within(0.2)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -132,4 +133,4 @@ def test_rounds_that_are_hidden_by_encryption_end_with_their_processor_time() ->
     with pytest.raises(TooManyRoundsError):
         try_open(file, PASSWORD)
 
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < within(0.5)

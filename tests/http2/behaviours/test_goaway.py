@@ -229,7 +229,7 @@ def test_an_idle_connection_that_the_gateway_closed_costs_no_push(
         connection.loop.later(0.1, idle.set)
 
     server.each(part)
-    assert idle.wait(5)
+    assert idle.wait(30)
     sending.send(5)
 
     assert len(sending.has(Answer)) == 10
