@@ -55,11 +55,12 @@ class Line:
         body: Mapping[str, Any] | None = None,
         *,
         once: str | None = None,
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        timeout_seconds: float | None = None,
     ) -> Any:
         """Post `body`; with `once`, an Idempotency-Key, a repetition has no second effect."""
         headers = {"Idempotency-Key": once} if once else {}
-        return self._ask("POST", path, json=body, headers=headers, timeout=timeout_seconds)
+        patience = httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds
+        return self._ask("POST", path, json=body, headers=headers, timeout=patience)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """Change what stands at `path`."""

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from threading import Thread
 
 import httpx
+import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from api.context import open_services
 from api.main import build_app
 from api.services.readiness import answers_http, choose_port
+from console import line
 from core.settings import Settings
 from tests.deadlines import wait_until
 
@@ -35,7 +37,10 @@ def serve_api(settings: Settings) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         # The first request that needs the database may take longer than the console waits.
         httpx.get(f"{url}/v1/apps", headers={"Authorization": "Bearer nobody"}, timeout=60)
-        yield url
+        with pytest.MonkeyPatch.context() as patience:
+            # It shares two cores with tests that start a platform each, and stands still at times.
+            patience.setattr(line, "TIMEOUT_SECONDS", 60.0)
+            yield url
     finally:
         loop.call_soon_threadsafe(server.stop)
         thread.join()

@@ -14,7 +14,9 @@ from tests.e2e.scene import Scene
 
 @pytest.fixture
 def page(console: AppTest) -> AppTest:
-    return go(console, "apps")
+    go(console, "apps")
+    assert errors(console) == []
+    return console
 
 
 def upload(page: AppTest, label: str, name: str, content: bytes) -> None:

@@ -21,7 +21,9 @@ def page(scene: Scene, console: AppTest) -> AppTest:
     scene.add_iphone("bob", apns_token("accepted", 2), permission="denied")
     scene.duties.roll_up()
     scene.duties.profile_attributes()
-    return go(console, "segments")
+    go(console, "segments")
+    assert errors(console) == []
+    return console
 
 
 def choose(page: AppTest, label: str, value: Any) -> AppTest:

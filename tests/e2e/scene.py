@@ -145,7 +145,7 @@ def hasty_settings(
         urls,
         sandbox,
         lease_seconds=LEASE_SECONDS,
-        request_timeout_seconds=0.5,
+        request_timeout_seconds=1.0,
         lease_margin_seconds=0.1,
         retry_floor_seconds=retry_floor_seconds,
     )

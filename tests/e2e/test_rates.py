@@ -249,10 +249,10 @@ def test_an_answer_beyond_the_timeout_is_a_matter_of_the_policy(
     fresh_database: str, redis_url: str, broker_url: str, sandbox: Sandbox, policy: str
 ) -> None:
     urls = (fresh_database, redis_url, broker_url)
-    quick = {"request_timeout_seconds": 1, "retry_floor_seconds": 0.5, "max_attempts": 2}
+    quick = {"request_timeout_seconds": 2, "retry_floor_seconds": 0.5, "max_attempts": 2}
     with open_scene(settings_for(urls, sandbox, **quick), sandbox) as scene:
         # Answers of a minute, where twenty seconds are waited for.
-        sandbox.control.profile(slow_seconds=3)
+        sandbox.control.profile(slow_seconds=6)
         add_phones(scene, 5, "slow")
         add_phones(scene, 20)
 
