@@ -29,7 +29,7 @@ class Leaving:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._has_left = False
-        self._connection: Connection | None = None
+        self._driver: Any = None  # of the connection whose statement is under way
 
     def is_set(self) -> bool:
         """Tell whether the client has hung up."""
@@ -48,11 +48,10 @@ class Leaving:
     def _ask_to_end(self) -> bool:
         """Ask the statement under way to end; return whether there may be one."""
         with self._lock:
-            if self._connection is None:
+            if self._driver is None:
                 return False
-            driver: Any = self._connection.connection.driver_connection
             with contextlib.suppress(psycopg.Error):
-                driver.cancel_safe(timeout=_CANCEL_SECONDS)
+                self._driver.cancel_safe(timeout=_CANCEL_SECONDS)
             return True
 
     @contextlib.contextmanager
@@ -62,12 +61,14 @@ class Leaving:
         Raises `ClientDisconnect` when it has.
         """
         with self._lock:
-            self._connection = connection
+            if self._has_left:
+                raise ClientDisconnect
+            self._driver = connection.connection.driver_connection
         try:
             yield
         finally:
             with self._lock:
-                self._connection = None
+                self._driver = None
             if self._has_left:
                 # It may have been asked too late: that must not end what somebody else does next.
                 connection.invalidate()

@@ -60,9 +60,15 @@ Work = Callable[[Callable[[], bool]], object]
 class Runner:
     """Runs `work` in a thread: when woken, and every second by itself, until it is stopped."""
 
-    def __init__(self, work: Work, on_wake: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        work: Work,
+        on_wake: Callable[[], None] | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
         self._work = work
         self._on_wake = on_wake
+        self._on_end = on_end
         self._awake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lane", daemon=True)
@@ -95,6 +101,8 @@ class Runner:
                 # Leases run out and the work is claimed again: the process must live on.
                 _LOGGER.exception("worker.defect")
             self._awake.wait(_LOOK_SECONDS)
+        if self._on_end is not None:
+            self._on_end()
 
 
 def build_engine(settings: Settings, database: Database, lane: str) -> Engine:
@@ -162,7 +170,7 @@ def _runners_of(settings: Settings, lane: str, nudger: Nudger) -> list[Runner]:
         cutting = Runner(lambda _should_stop: duties.cut_due())
         return [cutting, Runner(ImportDuty(settings, database).run)]
     engine = build_engine(settings, database, lane)
-    return [Runner(engine.run, engine.wake)]
+    return [Runner(engine.run, engine.wake, engine.leave)]
 
 
 def main() -> None:

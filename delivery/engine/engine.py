@@ -101,6 +101,8 @@ class Engine:
             if stop_at is not None and (not self._chunks or steady_seconds() > stop_at):
                 return finished
             if not self._chunks and not self._lingers():
+                # What the last chunks brought may still be untold.
+                self._tokens.tell(self._recorder.aside)
                 return finished
             finished += self._advance_all()
             self._recall.look_again(self._chunks)
@@ -118,10 +120,14 @@ class Engine:
             self._claim_after = self._away_until
         return was_lingering or self._is_lingering
 
+    def leave(self) -> None:
+        """Let others know what this engine alone has seen; nothing runs any more."""
+        self._tokens.tell(self._recorder.aside, at_once=True)
+
     def close(self) -> None:
         """Close the connections to gateways and to the pacer; nothing may run any more."""
         self._openings.close()
-        self._tokens.tell(self._recorder.aside, at_once=True)
+        self.leave()
         self._recorder.close()
         self._transport.close()
 

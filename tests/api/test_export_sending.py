@@ -105,6 +105,19 @@ def test_the_statement_of_whom_has_hung_up_is_cancelled(engine: Engine) -> None:
         assert connection.scalar(text("SELECT 1")) == 1
 
 
+def test_whoever_has_hung_up_before_has_no_statement_begun(engine: Engine) -> None:
+    left = Leaving()
+    left.set()
+    begun = []
+
+    with engine.begin() as connection:
+        with pytest.raises(ClientDisconnect), left.cancelling(connection):
+            begun.append("a statement")
+        assert connection.scalar(text("SELECT 1")) == 1
+
+    assert begun == []
+
+
 def test_whoever_stays_has_nothing_cancelled(engine: Engine) -> None:
     left = Leaving()
     with engine.begin() as connection:

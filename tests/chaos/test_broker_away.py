@@ -65,6 +65,7 @@ def test_without_a_broker_messages_are_taken_at_once_and_sent(
     ends = [own_stage.wait_end(message_id) for message_id in messages]
 
     note(f"the slowest answer took {max(seconds):.3f} s")
-    assert max(seconds) < within(1.0)
+    # Kombu would sleep for two seconds.
+    assert max(seconds) < min(within(1.0), 1.8)
     assert [books.message["counts"]["accepted"] for books in ends] == [3] * 5
     note(f"the worker stopped in {worker.terminate(15):.1f} s")

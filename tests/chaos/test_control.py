@@ -62,7 +62,7 @@ def test_pause_resume_and_cancel(stage: Stage, rate: float | None) -> None:
 @pytest.mark.parametrize("stage", [_WIDE], indirect=True)
 def test_a_cancel_reaches_what_waits_for_a_slow_gateway(stage: Stage) -> None:
     stage.add_devices(3_600)
-    stage.scene.sandbox.control.profile(latency=2_000)
+    stage.scene.sandbox.control.profile(latency=5_000)
     stage.crew.start()
     message_id = stage.send()
 

@@ -86,11 +86,13 @@ def test_a_killed_app_stops_no_other(stage: Stage) -> None:
 
     path = f"/v1/apps/{stage.scene.app_id}/kill-switch"
     reached = check_held(put(stage, path), lambda: _arrived(stage, ours_id), their_end)
+    (waiting,) = stage.scene.read(ours_id)["waiting"]
     seen = stage.scene.http.get(f"/v1/apps/{their_app}/kill-switch").json()
     lift(stage, path)
     books = stage.wait_end(ours_id)
 
     assert 0 < reached < _DEVICES
+    assert waiting["recipients"] == _DEVICES - reached
     assert not seen["is_on"]
     assert seen["stopped_by"] == []
     assert (books.message["counts"]["accepted"], books.duplicates) == (_DEVICES, 0)

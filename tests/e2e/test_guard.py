@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from api.worker import Runner, build_engine
 from delivery.sandbox.tokens import apns_token
+from tests.deadlines import wait_until
 from tests.e2e.scene import Scene
 
 _FLEET = 300
@@ -92,8 +94,40 @@ def test_a_worker_that_ends_has_told_all_that_came_after_the_first_refusal(scene
 
     scene.work("campaign")
 
-    told = scene.scalar("SELECT sum(answers) || ' and ' || sum(refused) FROM token_answer")
-    assert told == f"{_FLEET} and 1"
+    assert told(scene) == f"{_FLEET} and 1"
+
+
+def test_a_worker_that_idles_tells_it_too(scene: Scene) -> None:
+    send_to_fleet(scene, 1)
+    scene.duties.cut_due()
+    engine = build_engine(scene.settings, scene.database, "campaign")
+
+    def looks_again() -> bool:
+        engine.run(lambda: False)
+        return told(scene) == f"{_FLEET} and 1"
+
+    wait_until(looks_again, 10, "the others know")
+    engine.close()
+
+
+def test_a_worker_that_is_stopped_tells_it_at_the_end(scene: Scene) -> None:
+    message_id = send_to_fleet(scene, 1)
+    scene.duties.cut_due()
+    engine = build_engine(scene.settings, scene.database, "campaign")
+    runner = Runner(engine.run, engine.wake, engine.leave)
+
+    runner.start()
+    wait_until(lambda: scene.read(message_id)["finished_at"] is not None, 30, "it is sent")
+    runner.stop()
+    runner.join(30)
+
+    wait_until(lambda: told(scene) == f"{_FLEET} and 1", 10, "the others know")
+    engine.close()
+
+
+def told(scene: Scene) -> str:
+    """Return how many answers the workers have told of, and how many refusals."""
+    return str(scene.scalar("SELECT sum(answers) || ' and ' || sum(refused) FROM token_answer"))
 
 
 def test_a_trusted_gateway_makes_each_token_suspect_by_itself(scene: Scene) -> None:

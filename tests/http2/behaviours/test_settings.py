@@ -138,7 +138,7 @@ def test_a_limit_that_drops_at_each_refusal_is_followed(serve: Serve, send_to: S
 def test_a_limit_of_nothing_is_waited_out_without_spinning(serve: Serve, send_to: SendTo) -> None:
     def opened(connection: FaultConnection) -> None:
         connection.settings({MAX_CONCURRENT_STREAMS: 0})
-        connection.loop.later(0.6, lambda: connection.settings({MAX_CONCURRENT_STREAMS: 10}))
+        connection.loop.later(3.0, lambda: connection.settings({MAX_CONCURRENT_STREAMS: 10}))
 
     server = serve(Script(opened=opened))
     sending = send_to(server)
