@@ -69,7 +69,7 @@ class Leaving:
         finally:
             with self._lock:
                 self._driver = None
-            if self._has_left:
+            if self.is_set():
                 # It may have been asked too late: that must not end what somebody else does next.
                 connection.invalidate()
                 raise ClientDisconnect

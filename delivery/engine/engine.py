@@ -101,8 +101,7 @@ class Engine:
             if stop_at is not None and (not self._chunks or steady_seconds() > stop_at):
                 return finished
             if not self._chunks and not self._lingers():
-                # What the last chunks brought may still be untold.
-                self._tokens.tell(self._recorder.aside)
+                self._tokens.tell(self._recorder.aside)  # what the last chunks brought
                 return finished
             finished += self._advance_all()
             self._recall.look_again(self._chunks)
@@ -110,10 +109,7 @@ class Engine:
             self._recall.look(self._chunks)
 
     def _lingers(self) -> bool:
-        """Tell whether to look again in a moment, although nothing is there to be done.
-
-        What was refused permits is not claimed for a while; its rate may have been raised since.
-        """
+        """Tell whether to look again soon: a rate that refused permits may have been raised."""
         was_lingering = self._is_lingering
         self._is_lingering = bool(self._openings.far())
         if was_lingering and not self._is_lingering:
@@ -300,6 +296,5 @@ class Engine:
 
     def _is_waiting(self) -> bool:
         now = steady_seconds()
-        if now < self._away_until:
-            return True
-        return all(chunk.waiting(now) or now < chunk.open_after for chunk in self._chunks)
+        away = now < self._away_until
+        return away or all(one.waiting(now) or now < one.open_after for one in self._chunks)

@@ -108,7 +108,7 @@ def test_the_statement_of_whom_has_hung_up_is_cancelled(engine: Engine) -> None:
 def test_whoever_has_hung_up_before_has_no_statement_begun(engine: Engine) -> None:
     left = Leaving()
     left.set()
-    begun = []
+    begun: list[str] = []
 
     with engine.begin() as connection:
         with pytest.raises(ClientDisconnect), left.cancelling(connection):
