@@ -16,7 +16,7 @@ from bench.own.packages import MissingError
 from core.database import open_engine
 from tests.databases import cloned, ensure_template
 from tests.deadlines import be_exact
-from tests.scheduling import PATIENCE_SECONDS, CrowdsOneByOne, OwnServersTogether, is_crowd
+from tests.scheduling import PATIENCE_SECONDS, Together, is_crowd
 from tests.servers import SERVERS, Servers
 
 # How long an example takes says nothing on a busy machine.
@@ -49,10 +49,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(
-    config: pytest.Config, log: Producer
-) -> CrowdsOneByOne | OwnServersTogether:
-    return (OwnServersTogether if config.stash[SERVERS].mode else CrowdsOneByOne)(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

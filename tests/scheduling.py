@@ -23,15 +23,10 @@ def is_crowd(nodeid: str) -> bool:
     return nodeid.startswith(_CROWDS)
 
 
-class CrowdsOneByOne(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives what starts many processes to one process, and every other file to any."""
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives tests that start servers to one process, crowds to one, every other file to any."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(_EXTERNAL):
+            return _EXTERNAL
         return "crowds" if is_crowd(nodeid) else nodeid.split("::", 1)[0]
-
-
-class OwnServersTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives the tests that start servers to one process, and every other test to any."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return _EXTERNAL if nodeid.startswith(_EXTERNAL) else nodeid
